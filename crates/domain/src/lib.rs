@@ -1,1 +1,22 @@
-//! Placeholder.
+//! What things are, and the rules that need nothing else: no I/O, no clock, no randomness.
+
+pub mod access;
+pub mod analysis;
+pub mod cascade;
+pub mod execution;
+pub mod file_path;
+pub mod ids;
+pub mod module_name;
+pub mod scope;
+pub mod settings;
+pub mod slug;
+pub mod time;
+
+pub use access::{Access, Actor, Role};
+pub use file_path::FilePath;
+pub use ids::{ExecutionId, OrganizationId, UserId};
+pub use module_name::ModuleName;
+pub use scope::Scope;
+pub use settings::Settings;
+pub use slug::Slug;
+pub use time::Timestamp;

@@ -1,0 +1,122 @@
+//! Who is asking, in which organization, with which role.
+
+use crate::{ids::UserId, scope::Scope};
+use serde::{Deserialize, Serialize};
+
+/// What somebody may do inside one organization. Ordered: a later one may do all an earlier may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Read.
+    Viewer,
+    /// Read, run and edit files.
+    Ops,
+    /// Everything inside the organization.
+    Admin,
+}
+
+impl Role {
+    /// The word on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Ops => "ops",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Why a text is not a role.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a role: use `admin`, `ops` or `viewer`")]
+pub struct BadRole(String);
+
+impl std::str::FromStr for Role {
+    type Err = BadRole;
+    fn from_str(text: &str) -> Result<Self, BadRole> {
+        match text {
+            "viewer" => Ok(Self::Viewer),
+            "ops" => Ok(Self::Ops),
+            "admin" => Ok(Self::Admin),
+            _ => Err(BadRole(text.to_owned())),
+        }
+    }
+}
+
+/// The hand that acts; its [`Actor::label`] is what versions and executions remember.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A person of the organization, or a provider's person acting in it.
+    User {
+        /// The person.
+        id: UserId,
+        /// The address they sign in with.
+        email: String,
+    },
+    /// A running workflow, through the SDK.
+    Execution(crate::ids::ExecutionId),
+    /// Whoever runs the `bifrost` command on the machine itself.
+    Operator,
+}
+
+impl Actor {
+    /// Text kept with what this actor wrote, for people to read.
+    pub fn label(&self) -> String {
+        match self {
+            Self::User { email, .. } => email.clone(),
+            Self::Execution(id) => format!("execution {id}"),
+            Self::Operator => "operator".to_owned(),
+        }
+    }
+
+    /// The person, if one acts directly.
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            Self::User { id, .. } => Some(*id),
+            Self::Execution(_) | Self::Operator => None,
+        }
+    }
+}
+
+/// The right to ask, bound to one scope. Every tenant query needs one.
+///
+/// There are three ways to get one, each called in one place of the project (`xtask tidy` holds
+/// that): from a verified token, from a claimed queue row, and as the operator.
+#[derive(Clone, Debug)]
+pub struct Access {
+    scope: Scope,
+    role: Role,
+    actor: Actor,
+}
+
+impl Access {
+    /// From a token whose signature, organization, user and role have been checked.
+    pub fn from_verified_token(scope: Scope, role: Role, actor: Actor) -> Self {
+        Self { scope, role, actor }
+    }
+
+    /// From a queue row this process holds the lease of.
+    pub fn from_claimed_job(scope: Scope, execution: crate::ids::ExecutionId) -> Self {
+        Self { scope, role: Role::Ops, actor: Actor::Execution(execution) }
+    }
+
+    /// For the person at the command line of the machine that holds the database.
+    pub fn for_operator(scope: Scope) -> Self {
+        Self { scope, role: Role::Admin, actor: Actor::Operator }
+    }
+
+    /// The one scope this may write in and read of (Global may be read by all).
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// The role in that scope.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}

@@ -1,0 +1,149 @@
+//! The cascade: an organization's own wins over Global's. The one rule for imports, files,
+//! workflows and explain.
+//!
+//! The same decision is taken once more in Python, by `bifrost_runtime.module_index`, because a
+//! child looks its modules up itself; a shared test holds the two equal.
+
+use crate::{module_name::ModuleName, scope::Side};
+use serde::{Deserialize, Serialize};
+
+/// One thing each scope may have: the organization's own, else Global's, else nothing.
+pub fn resolve<T>(own: Option<T>, global: Option<T>) -> Option<(Side, T)> {
+    own.map(|thing| (Side::Own, thing)).or_else(|| global.map(|thing| (Side::Global, thing)))
+}
+
+/// In which of Python's forms a scope offers a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// `a/b/__init__.py`
+    Package,
+    /// `a/b.py`
+    Module,
+    /// Files under `a/b/`, but neither of the above.
+    Namespace,
+}
+
+/// What one scope has under the places of one module name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offer<T> {
+    /// The file `a/b/__init__.py`.
+    pub package: Option<T>,
+    /// The file `a/b.py`.
+    pub module: Option<T>,
+    /// Whether any file lies under `a/b/`.
+    pub directory: bool,
+}
+
+impl<T> Offer<T> {
+    /// The file that stands for this scope, in Python's own order: a package hides a module.
+    fn file(self) -> Option<(Form, T)> {
+        let module = self.module.map(|file| (Form::Module, file));
+        self.package.map(|file| (Form::Package, file)).or(module)
+    }
+}
+
+/// What a module name means for one organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolution<T> {
+    /// One scope's file.
+    File {
+        /// Whose.
+        side: Side,
+        /// Package or module.
+        form: Form,
+        /// The file.
+        file: T,
+    },
+    /// A namespace package over both scopes.
+    Namespace,
+    /// Neither scope has it: the next finder's turn.
+    None,
+}
+
+/// Decides one module name from what the two scopes offer for it.
+///
+/// The first scope with a file wins, whichever form the other has; a directory alone never
+/// hides a file.
+pub fn resolve_module<T>(own: Offer<T>, global: Offer<T>) -> Resolution<T> {
+    let directory = own.directory || global.directory;
+    match resolve(own.file(), global.file()) {
+        Some((side, (form, file))) => Resolution::File { side, form, file },
+        None if directory => Resolution::Namespace,
+        None => Resolution::None,
+    }
+}
+
+/// A file that could have been a module, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate<T> {
+    /// Whose.
+    pub side: Side,
+    /// What it would be.
+    pub form: Form,
+    /// The path, a directory for a namespace.
+    pub path: String,
+    /// The file; `None` for a namespace.
+    pub file: Option<T>,
+    /// Whether an import gets this one.
+    pub chosen: bool,
+    /// A sentence for people.
+    pub reason: &'static str,
+}
+
+/// All candidates for `name` in the order in which they are asked, with the reason for each.
+///
+/// The winner is the chosen one: this calls [`resolve_module`] and only words its decision.
+pub fn explain<T: Clone + PartialEq>(
+    name: &ModuleName,
+    own: &Offer<T>,
+    global: &Offer<T>,
+) -> Vec<Candidate<T>> {
+    let resolution = resolve_module(own.clone(), global.clone());
+    [(Side::Own, own), (Side::Global, global)]
+        .into_iter()
+        .flat_map(|(side, offer)| candidates(name, side, offer))
+        .map(|candidate| judge(candidate, &resolution))
+        .collect()
+}
+
+fn candidates<T: Clone>(
+    name: &ModuleName,
+    side: Side,
+    offer: &Offer<T>,
+) -> impl Iterator<Item = Candidate<T>> {
+    let places = name.places();
+    let candidate =
+        move |form, path, file| Candidate { side, form, path, file, chosen: false, reason: "" };
+    let package = offer.package.clone().map(|file| (Form::Package, places.package, Some(file)));
+    let module = offer.module.clone().map(|file| (Form::Module, places.module, Some(file)));
+    let namespace =
+        (offer.directory && package.is_none()).then_some((Form::Namespace, places.directory, None));
+    [package, module, namespace]
+        .into_iter()
+        .flatten()
+        .map(move |(form, path, file)| candidate(form, path, file))
+}
+
+fn judge<T: PartialEq>(mut candidate: Candidate<T>, resolution: &Resolution<T>) -> Candidate<T> {
+    let (chosen, reason) = match resolution {
+        Resolution::File { side, form, .. } if *side == candidate.side => {
+            match (*form == candidate.form, candidate.form) {
+                (true, _) if *side == Side::Own => (true, "the organization's own file wins"),
+                (true, _) => (true, "the organization has no file of this name"),
+                (false, Form::Namespace) => (false, "a directory never hides a file"),
+                (false, _) => (false, "a package hides a module of the same name"),
+            }
+        }
+        Resolution::File { side: Side::Own, .. } => (false, "the organization's own file wins"),
+        Resolution::File { .. } => (false, "a directory never hides a file"),
+        Resolution::Namespace => (true, "a namespace package over both scopes"),
+        Resolution::None => (false, "not there"),
+    };
+    candidate.chosen = chosen;
+    candidate.reason = reason;
+    candidate
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! The cascade against a naive model that lays one tree over the other.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+type Tree = BTreeMap<String, u32>;
+
+const PATHS: [&str; 8] = [
+    "a.py",
+    "a/__init__.py",
+    "a/b.py",
+    "a/b/__init__.py",
+    "a/b/c.py",
+    "a/data.txt",
+    "b.py",
+    "b/c/d.py",
+];
+const NAMES: [&str; 8] = ["a", "a.b", "a.b.c", "b", "b.c", "b.c.d", "a.data", "x"];
+
+fn tree() -> impl Strategy<Value = Tree> {
+    proptest::collection::vec(proptest::option::of(0..1000u32), PATHS.len()).prop_map(|values| {
+        let files = PATHS.iter().zip(values);
+        files.filter_map(|(path, value)| Some(((*path).to_owned(), value?))).collect()
+    })
+}
+
+fn offer(tree: &Tree, name: &ModuleName) -> Offer<u32> {
+    let places = name.places();
+    let below = format!("{}/", places.directory);
+    Offer {
+        package: tree.get(&places.package).copied(),
+        module: tree.get(&places.module).copied(),
+        directory: tree.keys().any(|path| path.starts_with(&below)),
+    }
+}
+
+/// What modules.md says, word for word: ask own, then Global, then look for directories.
+fn model(own: &Tree, global: &Tree, name: &str) -> Option<(Option<(Side, u32)>, &'static str)> {
+    let stem = name.replace('.', "/");
+    for (side, tree) in [(Side::Own, own), (Side::Global, global)] {
+        for (path, form) in
+            [(format!("{stem}/__init__.py"), "package"), (format!("{stem}.py"), "module")]
+        {
+            if let Some(content) = tree.get(&path) {
+                return Some((Some((side, *content)), form));
+            }
+        }
+    }
+    let mut all = own.keys().chain(global.keys());
+    all.any(|path| path.starts_with(&format!("{stem}/"))).then_some((None, "namespace"))
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_the_naive_model(own in tree(), global in tree()) {
+        for text in NAMES {
+            let name = ModuleName::parse(text).unwrap();
+            let got = match resolve_module(offer(&own, &name), offer(&global, &name)) {
+                Resolution::File { side, form: Form::Package, file } => Some((Some((side, file)), "package")),
+                Resolution::File { side, file, .. } => Some((Some((side, file)), "module")),
+                Resolution::Namespace => Some((None, "namespace")),
+                Resolution::None => None,
+            };
+            prop_assert_eq!(got, model(&own, &global, text), "{}", text);
+        }
+    }
+
+    #[test]
+    fn explain_chooses_what_resolve_chooses(own in tree(), global in tree()) {
+        for text in NAMES {
+            let name = ModuleName::parse(text).unwrap();
+            let (own, global) = (offer(&own, &name), offer(&global, &name));
+            let explained = explain(&name, &own, &global);
+            let chosen: Vec<_> = explained.iter().filter(|candidate| candidate.chosen).collect();
+            match resolve_module(own, global) {
+                Resolution::File { side, form, file } => {
+                    prop_assert_eq!(chosen.len(), 1);
+                    prop_assert_eq!((chosen[0].side, chosen[0].form, chosen[0].file), (side, form, Some(file)));
+                }
+                Resolution::Namespace => {
+                    prop_assert!(!chosen.is_empty());
+                    prop_assert!(chosen.iter().all(|candidate| candidate.form == Form::Namespace));
+                }
+                Resolution::None => prop_assert!(explained.is_empty()),
+            }
+        }
+    }
+}
