@@ -10,6 +10,8 @@ use sqlparser::ast::{Delete, Distinct, LimitClause, Offset, OrderByOptions};
 
 use super::Refusal;
 
+const MAX_SET_OPERATIONS: usize = 50;
+
 fn only(plain: bool, what: &'static str) -> Result<(), Refusal> {
     if plain { Ok(()) } else { Err(Refusal::Shape(what)) }
 }
@@ -40,10 +42,13 @@ pub(super) fn query(query: &Query) -> Result<(), Refusal> {
     if let Some(With { with_token: _, recursive: _, cte_tables }) = with {
         only(cte_tables.iter().all(cte), "this form of common table expression")?;
     }
-    self::body(body)
+    self::body(body, 0)
 }
 
-fn body(body: &SetExpr) -> Result<(), Refusal> {
+fn body(body: &SetExpr, depth: usize) -> Result<(), Refusal> {
+    if depth > MAX_SET_OPERATIONS {
+        return Err(Refusal::TooDeep);
+    }
     match body {
         SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => Ok(()),
         SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) => Ok(()),
@@ -51,8 +56,8 @@ fn body(body: &SetExpr) -> Result<(), Refusal> {
         SetExpr::SetOperation { op, set_quantifier, left, right } => {
             let quantifier = matches!(set_quantifier, SetQuantifier::All | SetQuantifier::None);
             only(quantifier && *op != SetOperator::Minus, "this set operation")?;
-            self::body(left)?;
-            self::body(right)
+            self::body(left, depth + 1)?;
+            self::body(right, depth + 1)
         }
     }
 }

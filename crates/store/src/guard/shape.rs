@@ -58,7 +58,8 @@ pub(super) fn tokens(sql: &str) -> Result<Vec<Token>, Refusal> {
     if tokens.iter().any(comment) {
         return Err(Refusal::Comment);
     }
-    if tokens.contains(&Token::SemiColon) {
+    // `==` is `=` on one engine and nothing on the other.
+    if tokens.contains(&Token::SemiColon) || tokens.contains(&Token::DoubleEq) {
         return Err(Refusal::Syntax);
     }
     if tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).count() > MAX_TOKENS {
