@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used)]
 
 mod good;
+mod grouping;
 mod hostile;
 mod mutants;
 mod system;
