@@ -140,6 +140,8 @@ class Analysis:
         properties, required = {}, []
         for each, default in _with_defaults(arguments):
             schema = maker.schema(each.annotation)
+            if isinstance(default, ast.Constant) and default.value is None:
+                schema = _or_null(schema)
             if each.arg in descriptions:
                 schema["description"] = descriptions[each.arg]
             if default is None:
@@ -167,6 +169,15 @@ class Analysis:
                 "message": message,
             }
         )
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """As `x: int = None` is meant: None may be given too."""
+    null = {"type": "null"}
+    if not schema or schema == null:
+        return schema
+    options = schema["anyOf"] if set(schema) == {"anyOf"} else [schema]
+    return {"anyOf": options if null in options else [*options, null]}
 
 
 def _with_defaults(arguments: ast.arguments) -> list[tuple[ast.arg, ast.expr | None]]:

@@ -142,6 +142,7 @@ def _tool(
     role: str | None, start: dict[str, Any], stream: protocol.FrameStream, descriptors: list[int]
 ) -> None:
     value = stream.receive_value(start)
+    limits.apply(start.get("limits") or {})
     try:
         if role == "analyse":
             from .analyse import analyse

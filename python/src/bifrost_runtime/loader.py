@@ -82,12 +82,10 @@ class WorkspaceLoader:
 
     def get_resource_reader(self, fullname: str) -> Any:
         """What `importlib.resources` reads a package's files through."""
-        entry = self._entry(fullname)
-        if entry.kind != PACKAGE:
-            return None
         from .resources import WorkspaceReader
 
-        return WorkspaceReader(self.index, entry.origin.rpartition("/")[0])
+        # For a plain module too, as CPython's: the files beside it.
+        return WorkspaceReader(self.index, self._entry(fullname).origin.rpartition("/")[0])
 
     def _entry(self, fullname: str) -> Entry:
         entry = self.loaded.get(fullname) or self.index.find(fullname)
