@@ -122,7 +122,7 @@ def _walk(name: str) -> Any:
 
 
 def _resources(name: str) -> Any:
-    root = importlib.resources.files(name)
+    root: Any = importlib.resources.files(name)
     found: list[Any] = []
     pending = [root]
     while pending:

@@ -93,7 +93,9 @@ class Supervisor:
         null = os.open("/dev/null", os.O_WRONLY)
         environment: dict[str, str] = {}
         command = [python, "-I", "-S", "-c", _START, kind]
-        self.process = subprocess.Popen(command, stdin=theirs, stdout=null, env=environment)
+        self.process = subprocess.Popen(
+            command, stdin=theirs.fileno(), stdout=null, env=environment
+        )
         os.close(null)
         theirs.close()
         self.control = mine

@@ -97,7 +97,7 @@ class Loader(LoaderTests, unittest.TestCase):
         self.addCleanup(sys.path_hooks.__setitem__, slice(None), hooks)
 
     def _facts(self, name: str) -> Any:
-        module = __import__(name, fromlist=["x"])
+        module: Any = __import__(name, fromlist=["x"])
         self.assertIs(module.__loader__, self.loader)
         self.assertIs(sys.modules[name], module)
         self.assertIs(module.__spec__.loader, self.loader)

@@ -31,7 +31,7 @@ class WorkspaceLoader:
 
     # CPython's own, because it marks the frames of the import system so that the interpreter
     # leaves them out of tracebacks. It asks `get_code` and executes what it gets.
-    exec_module = SourceFileLoader.exec_module
+    exec_module: Any = SourceFileLoader.exec_module
 
     def get_code(self, fullname: str) -> CodeType:
         """The module's code: held ready, or mapped, or else compiled."""
