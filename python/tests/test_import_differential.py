@@ -30,6 +30,7 @@ from .import_cases import Case, generate, layout
 from .import_probe import observe
 
 _ORIGIN = re.compile(r"bifrost://(?:acme|global)")
+_TWO_PORTIONS = re.compile(r"('ROOT[^']*'), \1")  # of a namespace, one for each scope
 _NAMESPACE_LOADER = re.compile(r"<[\w.]*NamespaceLoader object at 0x[0-9a-f]+>")
 
 
@@ -97,7 +98,8 @@ def _canonical(fact: Any, folder: str) -> Any:
         return [_canonical(each, folder) for each in fact]
     if isinstance(fact, str):
         fact = fact.replace("WorkspaceSpec", "ModuleSpec")
-        return _NAMESPACE_LOADER.sub("LOADER", _ORIGIN.sub("ROOT", fact.replace(folder, "ROOT")))
+        fact = _ORIGIN.sub("ROOT", fact.replace(folder, "ROOT"))
+        return _NAMESPACE_LOADER.sub("LOADER", _TWO_PORTIONS.sub(r"\1", fact))
     return fact
 
 

@@ -110,7 +110,7 @@ class WorkspacePathFinder:
 
 def namespace_spec(name: str, portions: list[str], index: ModuleIndex) -> ModuleSpec:
     """The spec of a namespace package over these directories."""
-    loader: Any = WorkspaceNamespaceLoader(portions, index)
+    loader = WorkspaceNamespaceLoader(portions, index)
     spec = ModuleSpec(name, loader, is_package=True)
     spec.submodule_search_locations = portions
     return spec
