@@ -19,12 +19,15 @@ from .bundle_writer import Scope, memory_file, write_bundle, write_codes
 
 RUNTIME = str(Path(__file__).parent.parent / "src")
 _START = (
-    f"import sys; sys.path.insert(0, {RUNTIME!r}); "
-    "from bifrost_runtime.zygote import main; main()"
+    f"import sys; sys.path.insert(0, {RUNTIME!r}); from bifrost_runtime.zygote import main; main()"
 )
 ACME = {"id": "0001", "slug": "acme", "name": "Acme"}
 LIMITS = {
-    "memory_mb": 512, "cpu_seconds": 60, "file_mb": 64, "open_files": 256, "processes": 4096,
+    "memory_mb": 512,
+    "cpu_seconds": 60,
+    "file_mb": 64,
+    "open_files": 256,
+    "processes": 4096,
 }
 Answer = Callable[[str, dict[str, Any]], Any]
 
@@ -211,7 +214,8 @@ class Supervisor:
         module, _, name = function.rpartition(".")
         child.send(
             {
-                "type": "start", "role": "run",
+                "type": "start",
+                "role": "run",
                 "organization": ACME if organization is not None else None,
                 "user": {"id": "0002", "email": "ada@acme.test", "name": "Ada"},
                 "execution": {"id": "0003", "workflow": name, "attempt": 1},

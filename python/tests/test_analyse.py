@@ -15,7 +15,9 @@ GOLDEN = Path(__file__).parent / "fixtures" / "analyse"
 
 def parameter(annotation: str, head: str = "", default: str = "") -> Any:
     """The schema of one parameter, and the codes of what was said."""
-    result = _analyse(f"{head}\nfrom bifrost import workflow\n@workflow\ndef f(x: {annotation}{default}): ...")
+    result = _analyse(
+        f"{head}\nfrom bifrost import workflow\n@workflow\ndef f(x: {annotation}{default}): ..."
+    )
     assert result["syntax_error"] is None, result
     parameters = result["workflows"][0]["parameters"]
     return parameters["properties"]["x"], [each["code"] for each in result["diagnostics"]]
@@ -25,33 +27,60 @@ def _analyse(source: str) -> dict[str, Any]:
     return analyse(textwrap.dedent(source).encode(), "a.py")
 
 
-HEAD = "from typing import *\nimport typing as t, datetime as dt, uuid, decimal\nfrom datetime import date"
 STRING, INTEGER, NULL = {"type": "string"}, {"type": "integer"}, {"type": "null"}
-IMPORTS = "import typing as t, datetime as dt, uuid, decimal\nfrom typing import Optional, Union, Any, List, Dict, Literal, Sequence, Annotated\nfrom datetime import date\nIds = list[int]\n"
+IMPORTS = """
+import typing as t, datetime as dt, uuid, decimal
+from typing import Optional, Union, Any, List, Dict, Literal, Sequence, Annotated
+from datetime import date
+Ids = list[int]
+"""
 TYPES: list[tuple[str, Any]] = [
-    ("str", STRING), ("int", INTEGER), ("float", {"type": "number"}), ("bool", {"type": "boolean"}),
-    ("None", NULL), ("Any", {}), ("t.Any", {}), ("object", {}), ("list", {"type": "array"}),
+    ("str", STRING),
+    ("int", INTEGER),
+    ("float", {"type": "number"}),
+    ("bool", {"type": "boolean"}),
+    ("None", NULL),
+    ("Any", {}),
+    ("t.Any", {}),
+    ("object", {}),
+    ("list", {"type": "array"}),
     ("list[int]", {"type": "array", "items": INTEGER}),
     ("List[int]", {"type": "array", "items": INTEGER}),
     ("Sequence[str]", {"type": "array", "items": STRING}),
-    ("list[Any]", {"type": "array"}), ("Ids", {"type": "array", "items": INTEGER}),
+    ("list[Any]", {"type": "array"}),
+    ("Ids", {"type": "array", "items": INTEGER}),
     ("set[int]", {"type": "array", "uniqueItems": True, "items": INTEGER}),
     ("tuple[int, ...]", {"type": "array", "items": INTEGER}),
-    ("tuple[int, str]",
-     {"type": "array", "prefixItems": [INTEGER, STRING], "minItems": 2, "maxItems": 2}),
+    (
+        "tuple[int, str]",
+        {"type": "array", "prefixItems": [INTEGER, STRING], "minItems": 2, "maxItems": 2},
+    ),
     ("dict", {"type": "object"}),
     ("dict[str, int]", {"type": "object", "additionalProperties": INTEGER}),
     ("t.Dict[str, Any]", {"type": "object"}),
-    ("Optional[int]", {"anyOf": [INTEGER, NULL]}), ("int | None", {"anyOf": [INTEGER, NULL]}),
+    ("Optional[int]", {"anyOf": [INTEGER, NULL]}),
+    ("int | None", {"anyOf": [INTEGER, NULL]}),
     ("Union[int, str, None]", {"anyOf": [INTEGER, STRING, NULL]}),
-    ("int | (str | int)", {"anyOf": [INTEGER, STRING]}), ("int | Any", {}),
-    ("'int'", INTEGER), ("'list[\"int\"]'", {"type": "array", "items": INTEGER}),
-    ("Literal['a', 1, None]", {"enum": ["a", 1, None]}), ("Annotated[int, 'doc']", INTEGER),
+    ("int | (str | int)", {"anyOf": [INTEGER, STRING]}),
+    ("int | Any", {}),
+    ("'int'", INTEGER),
+    ("'list[\"int\"]'", {"type": "array", "items": INTEGER}),
+    ("Literal['a', 1, None]", {"enum": ["a", 1, None]}),
+    ("Annotated[int, 'doc']", INTEGER),
     ("date", {"type": "string", "format": "date"}),
     ("dt.datetime", {"type": "string", "format": "date-time"}),
     ("uuid.UUID", {"type": "string", "format": "uuid"}),
 ]
-UNKNOWN = ["Foo", "mod.Foo", "bytes", "dict[int, str]", "list[Foo]", "'('", "Callable[[], int]", "x()"]
+UNKNOWN = [
+    "Foo",
+    "mod.Foo",
+    "bytes",
+    "dict[int, str]",
+    "list[Foo]",
+    "'('",
+    "Callable[[], int]",
+    "x()",
+]
 
 
 class Schemas(unittest.TestCase):
@@ -73,16 +102,24 @@ class Schemas(unittest.TestCase):
 
     def test_defaults(self) -> None:
         for text, expected in (
-            ("1", 1), ("-1.5", -1.5), ("'a'", "a"), ("[1, (2,)]", [1, [2]]), ("{'a': None}", {"a": None}),
+            ("1", 1),
+            ("-1.5", -1.5),
+            ("'a'", "a"),
+            ("[1, (2,)]", [1, [2]]),
+            ("{'a': None}", {"a": None}),
             ("E.B", "b"),
         ):
-            schema, said = parameter("Any", "import enum\nfrom typing import Any\n"
-                                     "class E(enum.Enum):\n    B = 'b'", f" = {text}")
+            schema, said = parameter(
+                "Any",
+                "import enum\nfrom typing import Any\nclass E(enum.Enum):\n    B = 'b'",
+                f" = {text}",
+            )
             self.assertEqual((schema, said), ({"default": expected}, []))
         for text in ("f()", "{1: 2}", "1e999", "b'x'", "2**3", "E.B"):
             self.assertEqual(parameter("int", default=f" = {text}"), (INTEGER, []))
-        self.assertEqual(parameter("int", default=" = None")[0],
-                         {"anyOf": [INTEGER, NULL], "default": None})
+        self.assertEqual(
+            parameter("int", default=" = None")[0], {"anyOf": [INTEGER, NULL], "default": None}
+        )
 
 
 class Workflows(unittest.TestCase):
@@ -96,14 +133,18 @@ class Workflows(unittest.TestCase):
 
     def test_ways_to_import(self) -> None:
         for head, decorator in (
-            ("from bifrost import workflow", "workflow"), ("from bifrost import workflow", "workflow()"),
-            ("from bifrost import workflow as wf", "wf"), ("import bifrost", "bifrost.workflow"),
-            ("import bifrost as b", "b.workflow()"), ("from bifrost import *", "workflow"),
+            ("from bifrost import workflow", "workflow"),
+            ("from bifrost import workflow", "workflow()"),
+            ("from bifrost import workflow as wf", "wf"),
+            ("import bifrost", "bifrost.workflow"),
+            ("import bifrost as b", "b.workflow()"),
+            ("from bifrost import *", "workflow"),
             ("if True:\n  try:\n    from bifrost import workflow\n  finally: pass", "workflow"),
         ):
             for source in (
                 f"{head}\n@{decorator}\ndef f(): ...",
-                f"{head}\nif True:\n  try:\n    @{decorator}\n    async def f(): ...\n  except E: pass",
+                f"{head}\nif True:\n  try:\n    @{decorator}\n    async def f(): ...\n"
+                "  except E: pass",
             ):
                 found = _analyse(source)["workflows"]
                 self.assertEqual([each["name"] for each in found], ["f"], source)
@@ -129,8 +170,11 @@ class Workflows(unittest.TestCase):
             ("@workflow(speed=1)\ndef f(): ...", "unknown-option", "error"),
             ("@workflow\ndef f(a, /): ...", "positional-only", "error"),
             ("@workflow\ndef f(*a): ...", "variable-arguments", "warning"),
-            ("@workflow\ndef f(): ...\n@workflow(name='f')\ndef g(): ...",
-             "duplicate-workflow", "error"),
+            (
+                "@workflow\ndef f(): ...\n@workflow(name='f')\ndef g(): ...",
+                "duplicate-workflow",
+                "error",
+            ),
             ("@workflow\ndef f(a: Foo): ...", "unknown-type", "warning"),
             ("@workflow\ndef f(): '\\d'", "syntax-warning", "warning"),
         ):
@@ -142,9 +186,16 @@ class Workflows(unittest.TestCase):
 
     def test_syntax_errors(self) -> None:
         for data, line in (
-            (b"x = 1\ny = (\n", 2), (b"x\0y", 1), (b"\xff", 1), (b"# coding: nonsense\n", 1),
-            (b"return 1", 1), (b"(" * 5000, 1), (b"-" * 100_000 + b"1", 1),
-            (b"a" + b".b" * 50_000, 1), (b"\n\nbreak", 3), (b"def f():\nx", 2),
+            (b"x = 1\ny = (\n", 2),
+            (b"x\0y", 1),
+            (b"\xff", 1),
+            (b"# coding: nonsense\n", 1),
+            (b"return 1", 1),
+            (b"(" * 5000, 1),
+            (b"-" * 100_000 + b"1", 1),
+            (b"a" + b".b" * 50_000, 1),
+            (b"\n\nbreak", 3),
+            (b"def f():\nx", 2),
         ):
             error = analyse(data, "a.py")["syntax_error"]
             self.assertIsNotNone(error, data[:20])
@@ -163,16 +214,47 @@ class Workflows(unittest.TestCase):
         self.assertEqual(len(_analyse(source)["workflows"]), 1)
 
 
+GOOGLE = """Do.
+
+    Args:
+        a: first
+            one
+        b (int, optional): second
+
+    Returns:
+        c: no
+"""
+NUMPY = """Do.
+
+    Parameters
+    ----------
+    a : str
+        first
+        one
+    b
+        second
+
+    Returns
+    -------
+    c : int
+        no
+"""
+SPHINX = """Do.
+
+    :param a: first
+        one
+    :param int b: second
+    :returns: no
+"""
+
+
 class Docstrings(unittest.TestCase):
     """Descriptions of parameters in three styles."""
 
     def test_styles(self) -> None:
-        for docstring in (
-            "Do.\n\n    Args:\n        a: first\n            one\n        b (int, optional): second\n\n    Returns:\n        c: no",
-            "Do.\n\n    Parameters\n    ----------\n    a : str\n        first\n        one\n    b\n        second\n\n    Returns\n    -------\n    c : int\n        no",
-            "Do.\n\n    :param a: first\n        one\n    :param int b: second\n    :returns: no",
-        ):
-            source = f'from bifrost import workflow\n@workflow\ndef f(a, b, c):\n    """{docstring}\n    """\n'
+        head = "from bifrost import workflow\n@workflow\ndef f(a, b, c):\n"
+        for docstring in (GOOGLE, NUMPY, SPHINX):
+            source = f'{head}    """{docstring}    """\n'
             workflow = analyse(source.encode(), "a.py")["workflows"][0]
             self.assertEqual(workflow["description"], "Do.")
             self.assertEqual(

@@ -66,9 +66,7 @@ def compare(case: Case) -> str | None:
         shutil.rmtree(folder)
     if isinstance(expected, str) or isinstance(actual, str):
         return f"CPython: {str(expected)[:3000]}\nBifrost: {str(actual)[:3000]}"
-    canonical = [
-        [_canonical(each, folder) for each in outcome] for outcome in (expected, actual)
-    ]
+    canonical = [[_canonical(each, folder) for each in outcome] for outcome in (expected, actual)]
     for left, right in zip(*canonical):
         if _beyond_comparison(left):
             return None
@@ -137,7 +135,10 @@ def _cpython(case: Case, folder: str) -> list[Any]:
 
 def _bifrost(case: Case) -> list[Any]:
     bundles = []
-    for slug, label, tree in (("acme", "org", case.organization), ("global", "global", case.shared)):
+    for slug, label, tree in (
+        ("acme", "org", case.organization),
+        ("global", "global", case.shared),
+    ):
         if tree is not None:
             scope = Scope.of(slug, tree)
             bundle = Bundle(write_bundle(scope), label)

@@ -76,7 +76,8 @@ class Outside(unittest.TestCase):
 
     def test_is_cheap_to_import(self) -> None:
         code = (
-            f"import sys; sys.path.insert(0, {RUNTIME!r}); before = set(sys.modules); import bifrost;"
+            f"import sys; sys.path.insert(0, {RUNTIME!r}); before = set(sys.modules); "
+            "import bifrost;"
             "print(*sorted(n for n in set(sys.modules) - before if not n.startswith('bifrost')))"
         )
         command = [sys.executable, "-I", "-S", "-c", code]

@@ -48,7 +48,8 @@ class Runs(WithZygote):
     def test_override(self) -> None:
         shared = {
             "main.py": b"def main():\n    from shared import one, two\n    return one.X, two.X\n",
-            "shared/__init__.py": b"", "shared/one.py": b"X = 'global'",
+            "shared/__init__.py": b"",
+            "shared/one.py": b"X = 'global'",
             "shared/two.py": b"X = 'global'",
         }
         acme = {"shared/one.py": b"X = 'acme'"}
@@ -65,14 +66,22 @@ class Runs(WithZygote):
         import hashlib
 
         acme = Scope("acme", {"pinned.py": Source(b"X = 3", 3, True), "own.py": Source(b"", 9)})
-        shared = {"main.py": b"import own\ndef main():\n    import pinned\n    return pinned.__file__\n"}
+        shared = {
+            "main.py": b"import own\ndef main():\n    import pinned\n    return pinned.__file__\n"
+        }
         outcome = self.zygote.run(acme, shared)
         self.assertEqual(outcome.value, "bifrost://global@3/pinned.py")
         modules = outcome.modules()
-        self.assertEqual(modules["pinned"], {
-            "name": "pinned", "scope": "global", "path": "pinned.py", "version": 3,
-            "hash": hashlib.sha256(b"X = 3").hexdigest(),
-        })
+        self.assertEqual(
+            modules["pinned"],
+            {
+                "name": "pinned",
+                "scope": "global",
+                "path": "pinned.py",
+                "version": 3,
+                "hash": hashlib.sha256(b"X = 3").hexdigest(),
+            },
+        )
         self.assertEqual((modules["own"]["scope"], modules["own"]["version"]), ("org", 9))
         kinds = [frame["type"] for frame in outcome.frames]
         self.assertEqual(kinds, ["modules", "modules", "result"])
@@ -108,11 +117,19 @@ class Runs(WithZygote):
         )
         outcome = self.run_body(body)
         found = [(f["level"], f["message"]) for f in outcome.frames if f["type"] == "log"]
-        self.assertEqual(found, [
-            ("info", "one"), ("info", "two three"), ("warning", "err"),
-            ("warning", "WARNING:root:logged"), ("error", 'bad 3 {"a": 1}'), ("info", "bÿtes"),
-            ("info", "\\ud800 ok"), ("info", "unfinished"),
-        ])
+        self.assertEqual(
+            found,
+            [
+                ("info", "one"),
+                ("info", "two three"),
+                ("warning", "err"),
+                ("warning", "WARNING:root:logged"),
+                ("error", 'bad 3 {"a": 1}'),
+                ("info", "bÿtes"),
+                ("info", "\\ud800 ok"),
+                ("info", "unfinished"),
+            ],
+        )
 
     def test_context(self) -> None:
         body = (
@@ -224,7 +241,7 @@ class Runs(WithZygote):
         self.assertEqual(value["core"], [0, 0])
 
     def test_large_values(self) -> None:
-        text = "é\"\\\n" * 500_000
+        text = 'é"\\\n' * 500_000
         outcome = self.zygote.run({}, workflow(f"return {text[:4]!r} * 500_000"))
         self.assertEqual(outcome.value, text)
         error = self.run_body("return 'x' * (17 << 20)").error
@@ -269,7 +286,9 @@ class Control(unittest.TestCase):
 
     def test_channel_closes(self) -> None:
         zygote = Supervisor()
-        child = zygote.start({}, workflow("import os, time\nos.fork()\nprint('up')\ntime.sleep(60)"))
+        child = zygote.start(
+            {}, workflow("import os, time\nos.fork()\nprint('up')\ntime.sleep(60)")
+        )
         while (frame := child.receive()) and frame["type"] != "log":
             pass
         zygote.control.close()
@@ -281,7 +300,9 @@ class Control(unittest.TestCase):
         shared, acme = Scope.of("global", tree), Scope.of("acme", {"own.py": b""})
         with Supervisor() as zygote:
             for scope in (shared, acme):  # the organization's is refused
-                count = len(write_codes(scope)) and int.from_bytes(write_bundle(scope)[12:16], "little")
+                count = len(write_codes(scope)) and int.from_bytes(
+                    write_bundle(scope)[12:16], "little"
+                )
                 files = [memory_file(write_bundle(scope)), memory_file(write_codes(scope))]
                 zygote.say({"op": "warm", "entries": list(range(count))}, files)
                 for each in files:

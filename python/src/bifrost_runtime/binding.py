@@ -160,8 +160,7 @@ def _convert_tuple(value: Any, arguments: tuple[Any, ...], where: str) -> Any:
     if len(arguments) != len(value):
         raise _misfit(where, f"a list of {len(arguments)}", value)
     return tuple(
-        convert(each, kind, f"{where}[{n}]")
-        for n, (each, kind) in enumerate(zip(value, arguments))
+        convert(each, kind, f"{where}[{n}]") for n, (each, kind) in enumerate(zip(value, arguments))
     )
 
 

@@ -81,8 +81,11 @@ def _run(start: dict[str, Any], stream: protocol.FrameStream, descriptors: list[
     except BaseException as error:
         limits.lift_memory()
         organization = (start.get("organization") or {}).get("name")
-        end = [protocol.to_json({"type": "error",
-                                 "error": errors.describe(error, index, organization)})]
+        end = [
+            protocol.to_json(
+                {"type": "error", "error": errors.describe(error, index, organization)}
+            )
+        ]
     if not stream.owned():
         # A copy forked by the workflow came back from it too: it has nothing to say.
         for console in consoles:

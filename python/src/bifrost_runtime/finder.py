@@ -29,9 +29,7 @@ class WorkspaceSpec(ModuleSpec):
         self.loader = loader
         self.origin = origin = entry.origin
         self.loader_state = entry
-        self.submodule_search_locations = (
-            [origin[:-_INIT]] if entry.kind == PACKAGE else None
-        )
+        self.submodule_search_locations = [origin[:-_INIT]] if entry.kind == PACKAGE else None
         self._uninitialized_submodules: list[str] = []
         self._set_fileattr = True
         self._cached = None
