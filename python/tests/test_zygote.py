@@ -247,6 +247,39 @@ class Runs(WithZygote):
         error = self.run_body("return 'x' * (17 << 20)").error
         self.assertEqual(error and error["type"], "ResultTooLarge")
 
+    def test_resources(self) -> None:
+        shared = {
+            **workflow(
+                "import importlib.resources as r, email, ns, pack, pkgutil\n"
+                "with r.as_file(r.files('pack') / 'a.txt') as path:\n    text = path.read_text()\n"
+                "return [text, r.read_text('pack', 'b.txt'), r.files(ns).joinpath('x.txt').read_text(),\n"
+                "        pkgutil.get_data('pack', 'sub/c.txt').decode(), email.__file__[-17:],\n"
+                "        sorted(e.name for e in r.files('ns').iterdir()), list(ns.__path__)]"
+            ),
+            # A directory of this name must not get in front of the standard library.
+            "email/welcome.html": b"",
+            "pack/__init__.py": b"",
+            "pack/a.txt": b"A",
+            "pack/b.txt": b"B",
+            "pack/sub/c.txt": b"C",
+            "ns/x.txt": b"X",
+        }
+        acme = {"pack/b.txt": b"acme's B", "ns/y.txt": b"Y"}
+        outcome = self.zygote.run(acme, shared)
+        self.assertEqual(
+            outcome.value,
+            [
+                "A",
+                "acme's B",
+                "X",
+                "C",
+                "email/__init__.py",
+                ["x.txt", "y.txt"],
+                ["bifrost://acme/ns", "bifrost://global/ns"],
+            ],
+            outcome.error,
+        )
+
     def test_random_differs(self) -> None:
         body = "import random, uuid\nreturn [random.random(), str(uuid.uuid4())]"
         self.assertNotEqual(self.run_body(body).value, self.run_body(body).value)
