@@ -163,7 +163,8 @@ class Supervisor:
         while (frame := child.receive()) is not None:
             outcome.frames.append(frame)
             if frame["type"] == "call":
-                child.send(_reply(frame, answer))
+                for reply in _replies(frame, answer):
+                    child.send(reply)
             elif frame["type"] == "part":
                 parts.append(frame["data"])
             elif frame["type"] == "result" and "value" in frame:
@@ -231,6 +232,16 @@ def _drain(descriptor: int, outcome: Outcome) -> None:
     while data := os.read(descriptor, 1 << 16):
         outcome.output += data
     os.close(descriptor)
+
+
+def _replies(frame: dict[str, Any], answer: Answer | None) -> list[dict[str, Any]]:
+    reply = _reply(frame, answer)
+    text = json.dumps(reply.get("result"))
+    if len(text) <= 512 << 10:
+        return [reply]
+    del reply["result"]
+    parts = [text[at : at + 200_000] for at in range(0, len(text), 200_000)]
+    return [{**reply, "parts": len(parts)}, *({"type": "part", "data": each} for each in parts)]
 
 
 def _reply(frame: dict[str, Any], answer: Answer | None) -> dict[str, Any]:

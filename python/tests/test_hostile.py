@@ -97,6 +97,11 @@ class Hostile(WithZygote):
         self.assertIn("left out", error["traceback"])
         self.assertTrue(error["traceback"].startswith("Traceback"))
 
+    def test_lowered_recursion_limit(self) -> None:
+        error = self.error_of("import sys\nsys.setrecursionlimit(12)\nimport decimal, asyncio")
+        self.assertEqual(error["type"], "RecursionError")
+        self.assertIn("main.py", error["traceback"])
+
     def test_chain_of_exceptions(self) -> None:
         body = (
             "e = None\nfor n in range(5000):\n    new = ValueError(n)\n"

@@ -183,6 +183,15 @@ class Runs(WithZygote):
         outcome = self.run_body(body, answer=lambda m, a: [a["prefix"]])
         self.assertEqual(outcome.value, [str(n) for n in range(200)], outcome.error)
 
+    def test_large_reply_and_call(self) -> None:
+        paths = [f"folder/file-{number}.txt" for number in range(40_000)]
+        outcome = self.run_body(
+            "from bifrost import files\nreturn len(files.list())", answer=lambda m, a: paths
+        )
+        self.assertEqual(outcome.value, len(paths), outcome.error)
+        error = self.run_body("from bifrost import files\nfiles.read('x' * 2_000_000)").error
+        self.assertEqual(error and error["type"], "ValueError")
+
     def test_missing_module(self) -> None:
         tree = {**workflow("import shared.halopas"), "shared/halopsa.py": b""}
         error = self.zygote.run({}, tree).error

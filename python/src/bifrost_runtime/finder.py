@@ -132,7 +132,10 @@ def _module_name(directory: str, stem: str) -> str:
 
 
 def _ours(path: Sequence[str]) -> bool:
-    return any(isinstance(each, str) and each.startswith(ORIGIN_PREFIX) for each in path)
+    for each in path:  # not `any`: this runs once for each submodule imported
+        if isinstance(each, str) and each.startswith(ORIGIN_PREFIX):
+            return True
+    return False
 
 
 def install(index: ModuleIndex) -> WorkspaceLoader:
