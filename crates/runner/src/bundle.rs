@@ -54,4 +54,6 @@ pub(crate) struct BundleFile {
     pub version: u32,
     pub hash: [u8; 32],
     pub content: Vec<u8>,
+    /// Global content that an organization holds at this version.
+    pub pinned: bool,
 }

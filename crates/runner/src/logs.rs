@@ -14,6 +14,8 @@ use tokio::{sync::mpsc, time::Instant};
 pub(crate) const MAX_LINE: usize = 64 * 1024;
 /// Most of one run, in bytes.
 const MAX_RUN: u64 = 10 * 1024 * 1024;
+/// What a line counts besides its bytes: a million empty lines are not free.
+const LINE_COST: u64 = 64;
 /// Most lines handed on at once.
 const BATCH_LINES: usize = 200;
 /// Longest a line waits for others.
@@ -82,14 +84,14 @@ impl LogGate {
     fn admit(&self, size: usize) -> bool {
         let size = size as u64;
         let mut counts = self.counts();
-        if counts.bytes + size.min(MAX_LINE as u64) > MAX_RUN {
+        let cost = size.min(MAX_LINE as u64) + LINE_COST;
+        if counts.bytes + cost > MAX_RUN {
             counts.bytes = MAX_RUN;
             counts.dropped.lines += 1;
             counts.dropped.bytes = counts.dropped.bytes.saturating_add(size);
             return false;
         }
-        // Empty lines cost something too.
-        counts.bytes += size.clamp(16, MAX_LINE as u64);
+        counts.bytes += cost;
         true
     }
 
@@ -172,9 +174,9 @@ mod tests {
             Ok::<_, std::io::Error>(())
         });
         assert_eq!(tokio::join!(talk, listen).1, 0);
-        assert_eq!(kept.len(), 161);
+        assert_eq!(kept.len(), 160);
         assert!(kept[0].message.len() <= MAX_LINE && kept[0].message.ends_with(CUT));
-        assert!(kept[160].message.contains("41 lines"), "{}", kept[160].message);
+        assert!(kept[159].message.contains("42 lines"), "{}", kept[159].message);
     }
 
     #[tokio::test]

@@ -1,87 +1,72 @@
 //! Which names a tree of files offers: files, directories, and modules by Python's order.
 
 use super::{BundleFile, EntryKind};
-use domain::{FilePath, ModuleName};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What an entry's data is. Entries of one target share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Target<'a> {
+    /// The file of this number.
+    File(usize),
+    /// The names in this directory.
+    Directory(&'a str),
+}
 
 /// One name and what it stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) struct Named<'a> {
     /// `m:`, `f:` or `d:` and the name.
     pub key: String,
     pub kind: EntryKind,
-    pub target: Target,
+    pub target: Target<'a>,
 }
 
-/// What an entry's data is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Target {
-    /// The file of this number.
-    File(usize),
-    /// A directory's path, and the names in it.
-    Directory(String),
-}
+/// Every directory, the root (empty) included, with the names in it; directories end with `/`.
+pub(super) type Directories<'a> = BTreeMap<&'a str, BTreeSet<String>>;
 
-/// A tree of files as names.
-pub(super) struct Names {
-    /// In the order of their keys.
-    pub entries: Vec<Named>,
-    /// The names in each directory, one a line.
-    pub listings: BTreeMap<String, String>,
-}
-
-impl Names {
-    pub(super) fn of(files: &[BundleFile]) -> Self {
-        let directories = directories(files);
-        let mut entries = BTreeMap::new();
-        for directory in directories.keys() {
-            let named = |kind| (kind, Target::Directory(directory.clone()));
-            entries.insert(format!("d:{directory}"), named(EntryKind::Directory));
-            if let Some(module) = directory_module(directory) {
-                entries.insert(format!("m:{module}"), named(EntryKind::Namespace));
-            }
-        }
-        for (number, file) in files.iter().enumerate() {
-            entries.insert(format!("f:{}", file.path), (EntryKind::File, Target::File(number)));
-            if let Some((module, kind)) = file_module(&file.path) {
-                offer(&mut entries, format!("m:{module}"), kind, number);
-            }
-        }
-        let named = |(key, (kind, target))| Named { key, kind, target };
-        let lines = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join("\n");
-        Self {
-            entries: entries.into_iter().map(named).collect(),
-            listings: directories.into_iter().map(|(path, names)| (path, lines(names))).collect(),
+/// All names of a tree, in the order of their bytes.
+pub(super) fn named<'a>(files: &[BundleFile], directories: &'a Directories<'_>) -> Vec<Named<'a>> {
+    let by_path: HashMap<&str, usize> =
+        files.iter().enumerate().map(|(number, file)| (file.path.as_str(), number)).collect();
+    let mut all = Vec::with_capacity(files.len() * 2 + directories.len() * 2);
+    let mut add = |prefix, name: &str, kind, target| {
+        all.push(Named { key: format!("{prefix}:{name}"), kind, target });
+    };
+    for &directory in directories.keys() {
+        add('d', directory, EntryKind::Directory, Target::Directory(directory));
+    }
+    for (number, file) in files.iter().enumerate() {
+        add('f', &file.path, EntryKind::File, Target::File(number));
+        let stem = file.path.strip_suffix(".py");
+        if let Some((stem, name)) = stem.and_then(|stem| Some((stem, module_name(stem)?)))
+            && !by_path.contains_key(format!("{stem}/__init__.py").as_str())
+        {
+            add('m', &name, EntryKind::Module, Target::File(number));
         }
     }
-}
-
-/// A package hides a module of the same name, and both hide a namespace.
-fn offer(
-    entries: &mut BTreeMap<String, (EntryKind, Target)>,
-    key: String,
-    kind: EntryKind,
-    number: usize,
-) {
-    let better = entries.get(&key).is_none_or(|(there, _)| {
-        *there == EntryKind::Namespace || (*there == EntryKind::Module && kind == EntryKind::Package)
-    });
-    if better {
-        entries.insert(key, (kind, Target::File(number)));
+    for &directory in directories.keys() {
+        let Some(name) = module_name(directory) else { continue };
+        if let Some(&number) = by_path.get(format!("{directory}/__init__.py").as_str()) {
+            add('m', &name, EntryKind::Package, Target::File(number));
+        } else if !by_path.contains_key(format!("{directory}.py").as_str()) {
+            add('m', &name, EntryKind::Namespace, Target::Directory(directory));
+        }
     }
+    all.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+    all
 }
 
-/// Every directory, the root (empty) included, with the names in it.
-fn directories(files: &[BundleFile]) -> BTreeMap<String, BTreeSet<String>> {
-    let mut all = BTreeMap::from([(String::new(), BTreeSet::new())]);
+/// The directories above the files.
+pub(super) fn directories(files: &[BundleFile]) -> Directories<'_> {
+    let mut all = Directories::from([("", BTreeSet::new())]);
     for file in files {
         let mut name = file.path.as_str();
         let mut suffix = "";
         loop {
             let (parent, last) = name.rsplit_once('/').unwrap_or(("", name));
-            let fresh = !all.contains_key(parent);
-            all.entry(parent.to_owned()).or_default().insert(format!("{last}{suffix}"));
-            if parent.is_empty() || !fresh {
+            let known = all.contains_key(parent);
+            all.entry(parent).or_default().insert(format!("{last}{suffix}"));
+            if known {
                 break;
             }
             (name, suffix) = (parent, "/");
@@ -90,15 +75,14 @@ fn directories(files: &[BundleFile]) -> BTreeMap<String, BTreeSet<String>> {
     all
 }
 
-fn directory_module(path: &str) -> Option<ModuleName> {
-    if path.contains('.') {
-        return None;
-    }
-    ModuleName::parse(&path.replace('/', ".")).ok()
+/// The dotted name of a path without its `.py`, if all its parts are identifiers.
+///
+/// Keywords are: `importlib.import_module("class")` works in Python too.
+fn module_name(stem: &str) -> Option<String> {
+    stem.split('/').all(is_identifier).then(|| stem.replace('/', "."))
 }
 
-fn file_module(path: &str) -> Option<(ModuleName, EntryKind)> {
-    let path = FilePath::parse(path).ok()?;
-    let kind = if path.is_package() { EntryKind::Package } else { EntryKind::Module };
-    Some((path.module()?, kind))
+fn is_identifier(part: &str) -> bool {
+    let starts = part.starts_with(|c: char| c == '_' || c.is_alphabetic());
+    starts && part.chars().all(|c| c == '_' || c.is_alphanumeric())
 }

@@ -10,11 +10,12 @@ fn file(path: &str, content: &str) -> BundleFile {
         version: 1,
         hash: Sha256::digest(content).into(),
         content: content.as_bytes().to_vec(),
+        pinned: false,
     }
 }
 
 fn bundle(files: &[BundleFile]) -> MemFile {
-    MemFile::sealed("bundle", &write("bifrost://acme/", 7, files)).unwrap()
+    MemFile::sealed("bundle", &write("acme", 7, files)).unwrap()
 }
 
 #[test]
@@ -49,6 +50,7 @@ fn names_by_python_s_order() {
             "f:d/data-file.txt File text",
             "f:not-a-name/x.py File x",
             "m:a Package package",
+            "m:a.__init__ Module package",
             "m:a.b Namespace c.py",
             "m:a.b.c Module c",
             "m:d Namespace data-file.txt",
@@ -60,4 +62,38 @@ fn names_by_python_s_order() {
 fn an_empty_scope_has_a_root() {
     let bundle = bundle(&[]);
     assert_eq!(Table::read(&bundle).unwrap().len(), 1);
+}
+
+#[derive(serde::Deserialize)]
+struct Fixture {
+    slug: String,
+    generation: u64,
+    files: Vec<FixtureFile>,
+}
+
+#[derive(serde::Deserialize)]
+struct FixtureFile {
+    path: String,
+    hex: String,
+    version: u32,
+    pinned: bool,
+}
+
+#[test]
+fn the_bytes_are_those_of_the_python_writer() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../python/tests/fixtures/protocol/");
+    let read = |name: &str| std::fs::read(format!("{folder}{name}")).unwrap();
+    let fixture: Fixture = serde_json::from_slice(&read("bundle.json")).unwrap();
+    let files: Vec<_> = fixture
+        .files
+        .into_iter()
+        .map(|file| {
+            let content = hex::decode(file.hex).unwrap();
+            let hash = Sha256::digest(&content).into();
+            let (path, version, pinned) = (file.path, file.version, file.pinned);
+            BundleFile { path, version, hash, content, pinned }
+        })
+        .collect();
+    assert!(write(&fixture.slug, fixture.generation, &files) == read("bundle.bin"));
+    assert!(write("global", 1, &[]) == read("empty.bin"));
 }

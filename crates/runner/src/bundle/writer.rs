@@ -2,21 +2,17 @@
 
 use super::{
     BundleFile, ENTRY_SIZE, EntryKind, HEADER_SIZE, MAGIC,
-    names::{Named, Names, Target},
+    names::{Directories, Named, Target, directories, named},
 };
 use std::collections::HashMap;
 
-/// The bundle of `files`, which are in the order of their paths.
-///
-/// `origin` is what stands in front of a path in tracebacks: `bifrost://acme/`.
-pub(crate) fn write(origin: &str, generation: u64, files: &[BundleFile]) -> Vec<u8> {
-    let names = Names::of(files);
-    let mut body = Body::default();
-    body.add_files(files);
-    body.add_listings(&names);
-    let entries: Vec<u8> =
-        names.entries.iter().flat_map(|named| body.entry(named, origin, files)).collect();
-    let slots = slot_table(&names.entries);
+/// The bundle of `files`. `slug` is the scope's name in origins: `acme`, or `global`.
+pub(crate) fn write(slug: &str, generation: u64, files: &[BundleFile]) -> Vec<u8> {
+    let directories = directories(files);
+    let named = named(files, &directories);
+    let mut body = Body::new(slug, files, &directories);
+    let entries: Vec<u8> = named.iter().flat_map(|named| body.entry(named)).collect();
+    let slots = slot_table(&named);
     let slots_at = HEADER_SIZE;
     let entries_at = slots_at + slots.len() * 4;
     let strings_at = entries_at + entries.len();
@@ -26,7 +22,7 @@ pub(crate) fn write(origin: &str, generation: u64, files: &[BundleFile]) -> Vec<
     let mut bytes = Vec::with_capacity(size);
     bytes.extend_from_slice(MAGIC);
     bytes.extend(u32_of(slots.len()));
-    bytes.extend(u32_of(names.entries.len()));
+    bytes.extend(u32_of(named.len()));
     for offset in [slots_at, entries_at, strings_at, data_at, size] {
         bytes.extend((offset as u64).to_le_bytes());
     }
@@ -44,8 +40,8 @@ fn u32_of(number: usize) -> [u8; 4] {
 }
 
 /// Open addressing with linear probing, at most half full.
-fn slot_table(entries: &[Named]) -> Vec<u32> {
-    let size = (entries.len() * 2).next_power_of_two();
+fn slot_table(entries: &[Named<'_>]) -> Vec<u32> {
+    let size = (entries.len() * 2).next_power_of_two().max(8);
     let mut slots = vec![0; size];
     for (number, named) in (1_u32..).zip(entries) {
         let mut at = crc32fast::hash(named.key.as_bytes()) as usize & (size - 1);
@@ -58,28 +54,40 @@ fn slot_table(entries: &[Named]) -> Vec<u32> {
 }
 
 /// The two blocks that entries point into.
-#[derive(Default)]
-struct Body {
+struct Body<'a> {
+    slug: &'a str,
+    files: &'a [BundleFile],
+    directories: &'a Directories<'a>,
     strings: Vec<u8>,
     data: Vec<u8>,
-    files: Vec<usize>,
-    listings: HashMap<String, (usize, usize)>,
+    places: HashMap<Target<'a>, [usize; 2]>,
 }
 
-impl Body {
-    fn add_files(&mut self, files: &[BundleFile]) {
-        self.data.reserve(files.iter().map(|file| file.content.len()).sum());
-        for file in files {
-            self.files.push(self.data.len());
-            self.data.extend_from_slice(&file.content);
-        }
+impl<'a> Body<'a> {
+    fn new(slug: &'a str, files: &'a [BundleFile], directories: &'a Directories<'a>) -> Self {
+        let data = Vec::with_capacity(files.iter().map(|file| file.content.len() + 16).sum());
+        let (strings, places) = (Vec::with_capacity(files.len() * 128), HashMap::new());
+        Self { slug, files, directories, strings, data, places }
     }
 
-    fn add_listings(&mut self, names: &Names) {
-        for (path, lines) in &names.listings {
-            self.listings.insert(path.clone(), (self.data.len(), lines.len()));
-            self.data.extend_from_slice(lines.as_bytes());
-        }
+    fn entry(&mut self, named: &Named<'a>) -> [u8; ENTRY_SIZE] {
+        let key = self.string(&named.key);
+        let data = self.place(named.target);
+        let file = match named.target {
+            Target::File(number) => &self.files[number],
+            Target::Directory(path) => {
+                let origin = format!("bifrost://{}/{path}", self.slug);
+                let texts = [key, self.string(path), self.string(&origin)];
+                return entry_bytes(named.kind, false, 0, &[0; 32], texts, data);
+            }
+        };
+        let origin = if file.pinned {
+            format!("bifrost://global@{}/{}", file.version, file.path)
+        } else {
+            format!("bifrost://{}/{}", self.slug, file.path)
+        };
+        let texts = [key, self.string(&file.path), self.string(&origin)];
+        entry_bytes(named.kind, file.pinned, file.version, &file.hash, texts, data)
     }
 
     fn string(&mut self, text: &str) -> [[u8; 4]; 2] {
@@ -88,36 +96,40 @@ impl Body {
         place
     }
 
-    fn entry(&mut self, named: &Named, origin: &str, files: &[BundleFile]) -> [u8; ENTRY_SIZE] {
-        let (path, version, hash, (offset, length)) = match &named.target {
-            Target::File(number) => {
-                let file = &files[*number];
-                let place = (self.files[*number], file.content.len());
-                (file.path.as_str(), file.version, file.hash, place)
-            }
+    /// Where the target's data is; it is put down when first asked for.
+    fn place(&mut self, target: Target<'a>) -> [usize; 2] {
+        if let Some(place) = self.places.get(&target) {
+            return *place;
+        }
+        let start = self.data.len();
+        match target {
+            Target::File(number) => self.data.extend_from_slice(&self.files[number].content),
             Target::Directory(path) => {
-                (path.as_str(), 0, [0; 32], self.listings.get(path).copied().unwrap_or_default())
+                let names = self.directories.get(path).into_iter().flatten();
+                let lines: Vec<&str> = names.map(String::as_str).collect();
+                self.data.extend_from_slice(lines.join("\n").as_bytes());
             }
-        };
-        let key = self.string(&named.key);
-        let path_place = self.string(path);
-        let origin = self.string(&format!("{origin}{path}"));
-        entry_bytes(named.kind, version, hash, [key, path_place, origin], [offset, length])
+        }
+        let place = [start, self.data.len() - start];
+        self.places.insert(target, place);
+        place
     }
 }
 
 fn entry_bytes(
     kind: EntryKind,
+    pinned: bool,
     version: u32,
-    hash: [u8; 32],
+    hash: &[u8; 32],
     [key, path, origin]: [[[u8; 4]; 2]; 3],
     data: [usize; 2],
 ) -> [u8; ENTRY_SIZE] {
     let mut entry = [0; ENTRY_SIZE];
     entry[..8].copy_from_slice(key.as_flattened());
     entry[8] = kind as u8;
+    entry[9] = u8::from(pinned);
     entry[12..16].copy_from_slice(&version.to_le_bytes());
-    entry[16..48].copy_from_slice(&hash);
+    entry[16..48].copy_from_slice(hash);
     entry[48..56].copy_from_slice(path.as_flattened());
     entry[56..64].copy_from_slice(origin.as_flattened());
     entry[64..72].copy_from_slice(&(data[0] as u64).to_le_bytes());

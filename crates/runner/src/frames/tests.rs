@@ -72,3 +72,33 @@ fn results_say_inline_or_parts_but_not_both() {
     }
     assert!(result(r#"{"type":"result","value":NaN}"#).is_err());
 }
+
+#[derive(serde::Deserialize)]
+struct Fixture {
+    valid: bool,
+    #[serde(default)]
+    json: serde_json::Value,
+    hex: String,
+    #[serde(default)]
+    why: String,
+}
+
+#[test]
+fn frames_of_the_shared_fixture() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../python/tests/fixtures/protocol/frames.json"
+    );
+    let fixtures: Vec<Fixture> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    for fixture in fixtures {
+        let mut buffer = BytesMut::from(&hex::decode(&fixture.hex).unwrap()[..]);
+        let frame = codec().decode(&mut buffer);
+        let Ok(Some(frame)) = frame else {
+            assert!(!fixture.valid, "{}", fixture.json);
+            continue;
+        };
+        let to_child = matches!(fixture.json["type"].as_str(), Some("cancel" | "reply"));
+        let parsed = Incoming::parse(&frame);
+        assert_eq!(parsed.is_ok(), fixture.valid && !to_child, "{} {}", fixture.why, fixture.json);
+    }
+}
