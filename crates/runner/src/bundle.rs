@@ -8,7 +8,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use reader::{Entry, Table};
+pub(crate) use reader::Table;
 pub(crate) use writer::write;
 
 /// First bytes of a bundle.

@@ -5,7 +5,7 @@ mod outgoing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use incoming::{Call, Dropped, Incoming, Joining, Large, Log};
+pub(crate) use incoming::{Call, Incoming, Joining, Large, Log};
 pub(crate) use outgoing::{
     ChildLimits, EntryInfo, ExecutionInfo, Outgoing, Start, StartRun, Wrong, large_frames,
 };
