@@ -91,8 +91,10 @@ class Supervisor:
     def __init__(self, kind: str = "run", python: str = sys.executable) -> None:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         null = os.open("/dev/null", os.O_WRONLY)
+        environment: dict[str, str] = {}
+        command = [python, "-I", "-S", "-c", _START, kind]
         self.process = subprocess.Popen(
-            [python, "-I", "-S", "-c", _START, kind], stdin=theirs, stdout=null, env={}
+            command, stdin=theirs.fileno(), stdout=null, env=environment
         )
         os.close(null)
         theirs.close()

@@ -29,6 +29,7 @@ def bind(function: Any, inputs: object) -> dict[str, Any]:
     if target is None:
         return inputs  # a callable of another kind: Python itself checks the names
     names, required, extra = _parameters(target)
+    optional = _none_by_default(target)
     for name in required:
         if name not in inputs:
             raise InputError(f"the input `{name}` is missing")
@@ -37,9 +38,22 @@ def bind(function: Any, inputs: object) -> dict[str, Any]:
         if name not in names and not extra:
             known = ", ".join(f"`{each}`" for each in names) or "none"
             raise InputError(f"there is no input `{name}`; the workflow takes {known}")
-        annotation = target.__annotations__.get(name, _MISSING) if name in names else _MISSING
-        arguments[name] = convert(value, _evaluate(annotation, target), name)
+        if name not in names or (value is None and name in optional):
+            arguments[name] = value
+        else:
+            annotation = target.__annotations__.get(name, _MISSING)
+            arguments[name] = convert(value, _evaluate(annotation, target), name)
     return arguments
+
+
+def _none_by_default(function: FunctionType) -> set[str]:
+    """Parameters as in `x: int = None`, which mean that None may be given too."""
+    code = function.__code__
+    positional = code.co_varnames[: code.co_argcount]
+    defaults = function.__defaults__ or ()
+    pairs = [*zip(reversed(positional), reversed(defaults))]
+    pairs += (function.__kwdefaults__ or {}).items()
+    return {name for name, default in pairs if default is None}
 
 
 def _unwrapped(function: Any) -> FunctionType | None:

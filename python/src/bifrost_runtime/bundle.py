@@ -5,6 +5,7 @@ from __future__ import annotations
 import marshal
 import mmap
 import os
+import sys
 from struct import Struct
 from zlib import crc32
 
@@ -33,8 +34,14 @@ _MODULE_PREFIX = crc32(b"m:")
 
 
 def map_descriptor(descriptor: int) -> mmap.mmap:
-    """The whole of a memory file, readable. The descriptor may be closed afterwards."""
-    return mmap.mmap(descriptor, os.fstat(descriptor).st_size, prot=mmap.PROT_READ)
+    """The whole of a memory file, readable. The descriptor may be closed afterwards.
+
+    Before Python 3.13 the mapping keeps a descriptor of its own, which programs do not inherit.
+    """
+    size = os.fstat(descriptor).st_size
+    if sys.version_info >= (3, 13):
+        return mmap.mmap(descriptor, size, prot=mmap.PROT_READ, trackfd=False)
+    return mmap.mmap(descriptor, size, prot=mmap.PROT_READ)
 
 
 class Entry:

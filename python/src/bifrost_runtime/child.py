@@ -79,7 +79,7 @@ def _run(start: dict[str, Any], stream: protocol.FrameStream, descriptors: list[
         reported = _report_modules(loader, stream, reported)
         end = protocol.value_frames("result", entry.run(function, inputs))
     except BaseException as error:
-        _lift_memory_limit()
+        limits.lift_memory()
         organization = (start.get("organization") or {}).get("name")
         end = [protocol.to_json({"type": "error",
                                  "error": errors.describe(error, index, organization)})]
@@ -127,21 +127,11 @@ def _report_modules(loader: WorkspaceLoader, stream: protocol.FrameStream, repor
     return len(loaded)
 
 
-def _lift_memory_limit() -> None:
-    """Give back what the report of a run that had no memory left needs."""
-    import resource
-
-    try:
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-    except (OSError, ValueError):
-        pass
-
-
 def _tool(
     role: str | None, start: dict[str, Any], stream: protocol.FrameStream, descriptors: list[int]
 ) -> None:
     value = stream.receive_value(start)
+    limits.apply(start.get("limits") or {})
     try:
         if role == "analyse":
             from .analyse import analyse

@@ -31,7 +31,7 @@ class WorkspaceLoader:
 
     # CPython's own, because it marks the frames of the import system so that the interpreter
     # leaves them out of tracebacks. It asks `get_code` and executes what it gets.
-    exec_module = SourceFileLoader.exec_module
+    exec_module: Any = SourceFileLoader.exec_module
 
     def get_code(self, fullname: str) -> CodeType:
         """The module's code: held ready, or mapped, or else compiled."""
@@ -82,12 +82,10 @@ class WorkspaceLoader:
 
     def get_resource_reader(self, fullname: str) -> Any:
         """What `importlib.resources` reads a package's files through."""
-        entry = self._entry(fullname)
-        if entry.kind != PACKAGE:
-            return None
         from .resources import WorkspaceReader
 
-        return WorkspaceReader(self.index, entry.origin.rpartition("/")[0])
+        # For a plain module too, as CPython's: the files beside it.
+        return WorkspaceReader(self.index, self._entry(fullname).origin.rpartition("/")[0])
 
     def _entry(self, fullname: str) -> Entry:
         entry = self.loaded.get(fullname) or self.index.find(fullname)

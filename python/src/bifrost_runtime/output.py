@@ -139,7 +139,7 @@ class Console(io.TextIOBase):
             # A copy made by `fork` has the same socket: its frames would mix with ours.
             os.write(self._descriptor, text.encode(errors="backslashreplace"))
         elif self._log.full():
-            self._log.drop(text.count("\n"), size(text))
+            self._drop(text)
         else:
             with self._lock:
                 self._take(text)
@@ -157,10 +157,14 @@ class Console(io.TextIOBase):
             self._send_pending()
             start = end + 1
             if self._log.full():
-                self._log.drop(text.count("\n", start), size(text[start:]))
+                self._drop(text[start:])
                 return
         if start < len(text):
             self._keep(text[start:])
+
+    def _drop(self, text: str) -> None:
+        lines = text.count("\n")
+        self._log.drop(lines, size(text) - lines)
 
     def _keep(self, text: str) -> None:
         # Of a line without an end no more is kept than can be sent; one character more, so that
