@@ -34,7 +34,7 @@ impl ChildAnalyser {
         let _turn = self.turns.acquire().await.map_err(|error| failed(&error))?;
         let file = MemFile::sealed("bifrost-source", source).map_err(|error| failed(&error))?;
         let origin = format!("bifrost://{path}");
-        let start = Start::Analyse { path: path.as_str(), origin: &origin };
+        let start = Start::Analyse { path: path.as_str(), origin: &origin, limits: tools::LIMITS };
         let question = [Outgoing::Start(start).to_bytes()];
         match tools::ask(&self.pool, file.as_fd(), None, &question, LIMIT).await {
             Ok(answer) => serde_json::from_str(&answer).map_err(|error| failed(&error)),

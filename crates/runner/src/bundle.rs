@@ -4,9 +4,9 @@
 pub(crate) mod codes;
 mod names;
 mod reader;
-mod writer;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 pub(crate) use reader::Table;
 pub(crate) use writer::write;

@@ -46,19 +46,14 @@ pub(crate) struct Bundles {
 }
 
 struct Inner {
-    sources: Arc<dyn Sources>,
+    sources: Sources,
     shelf: Shelf,
     tools: Arc<Pool>,
     warming: Warming,
 }
 
 impl Bundles {
-    pub(crate) fn new(
-        sources: Arc<dyn Sources>,
-        budget: u64,
-        tools: Arc<Pool>,
-        runs: Arc<Pool>,
-    ) -> Self {
+    pub(crate) fn new(sources: Sources, budget: u64, tools: Arc<Pool>, runs: Arc<Pool>) -> Self {
         let (shelf, warming) = (Shelf::new(budget), Warming::new(runs));
         Self { inner: Arc::new(Inner { sources, shelf, tools, warming }) }
     }
@@ -75,7 +70,7 @@ impl Bundles {
             return Ok(bundle);
         }
         let previous = slot.latest();
-        let bundle = built::build(&*self.inner.sources, wanted, previous.as_deref()).await?;
+        let bundle = built::build(&self.inner.sources, wanted, previous.as_deref()).await?;
         let bundle = Arc::new(bundle);
         slot.put(bundle.clone());
         self.inner.shelf.make_room();

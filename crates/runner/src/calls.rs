@@ -2,12 +2,13 @@
 
 use crate::{
     frames::{Call, Wrong},
-    sources::{Look, SourceError, Sources},
+    sources::{SourceError, Sources},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{Access, FilePath, analysis::Analyser, analysis::Analysis};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use store::View;
 
 /// Bytes of a file in one reply; its base64 fits into a frame.
 const READ_PART: usize = 384 * 1024;
@@ -17,8 +18,10 @@ const MAX_WRITE: usize = 16 * 1024 * 1024;
 /// Answers the calls of one run, one after the other.
 pub(crate) struct Calls<'a> {
     pub access: &'a Access,
-    pub sources: &'a dyn Sources,
+    pub sources: &'a Sources,
     pub analyser: &'a dyn Analyser,
+    /// The largest file this organization may write, in bytes.
+    pub max_file: usize,
     /// What `files.part` has put in front of the next write, as it was sent.
     parts: Vec<String>,
     /// The file that is being read in parts, so that all of them are of one version.
@@ -75,10 +78,11 @@ struct Part {
 impl<'a> Calls<'a> {
     pub(crate) fn new(
         access: &'a Access,
-        sources: &'a dyn Sources,
+        sources: &'a Sources,
         analyser: &'a dyn Analyser,
+        max_file: usize,
     ) -> Self {
-        Self { access, sources, analyser, parts: Vec::new(), reading: None }
+        Self { access, sources, analyser, max_file, parts: Vec::new(), reading: None }
     }
 
     /// Answers one call.
@@ -126,18 +130,18 @@ impl<'a> Calls<'a> {
 
     async fn content(&self, read: &Read) -> Result<Vec<u8>, Wrong> {
         let path = path(&read.path)?;
-        let found = self.sources.read(self.access, &path, look(read.scope)).await;
+        let found = self.sources.read(self.access, &path, view(read.scope)).await;
         found.map_err(refused)?.ok_or_else(|| self.missing(&path, read.scope))
     }
 
     async fn exists(&self, read: Read) -> Result<Value, Wrong> {
         let Ok(path) = FilePath::parse(&read.path) else { return Ok(Value::from(false)) };
-        let found = self.sources.read(self.access, &path, look(read.scope)).await;
+        let found = self.sources.read(self.access, &path, view(read.scope)).await;
         Ok(Value::from(found.map_err(refused)?.is_some()))
     }
 
     async fn list(&self, list: List) -> Result<Value, Wrong> {
-        let paths = self.sources.list(self.access, &list.prefix, look(list.scope)).await;
+        let paths = self.sources.list(self.access, &list.prefix, view(list.scope)).await;
         let paths = Value::from(paths.map_err(refused)?);
         if paths.to_string().len() > crate::frames::MAX_INLINE {
             let text = "there are too many files to list: give a longer prefix".to_owned();
@@ -162,15 +166,30 @@ impl<'a> Calls<'a> {
         text.push_str(&write.content);
         let content = match write.encoding {
             Encoding::Utf8 => text.into_bytes(),
-            Encoding::Base64 => STANDARD
-                .decode(text)
-                .map_err(|error| wrong("ValueError", format!("the content is no base64: {error}")))?,
+            Encoding::Base64 => STANDARD.decode(text).map_err(|error| {
+                wrong("ValueError", format!("the content is no base64: {error}"))
+            })?,
         };
         let path = path(&write.path)?;
+        self.check(&path, &content)?;
         let analysis = self.analyse(&path, &content).await?;
-        let written = self.sources.write(self.access, &path, content, analysis).await;
-        let written = written.map_err(refused)?;
-        Ok(json!({"path": path, "version": written.version, "hash": written.hash}))
+        let written = self.sources.write(self.access, path, &content, analysis).await;
+        let (version, hash) = written.map_err(refused)?;
+        Ok(json!({"path": write.path, "version": version, "hash": hash}))
+    }
+
+    /// What the API refuses too.
+    fn check(&self, path: &FilePath, content: &[u8]) -> Result<(), Wrong> {
+        if path.module().is_some_and(|module| module.reserved().is_some()) {
+            let text = format!("`{path}` has the name of a module that is Python's or Bifrost's");
+            return Err(wrong("ValueError", text));
+        }
+        let most = self.max_file;
+        if content.len() > most {
+            let text = format!("`{path}` is larger than {} KiB, the limit", most / 1024);
+            return Err(wrong("ValueError", text));
+        }
+        Ok(())
     }
 
     /// As the API does: a Python file that does not parse is not written.
@@ -213,10 +232,10 @@ impl<'a> Calls<'a> {
     }
 }
 
-fn look(scope: Where) -> Look {
+fn view(scope: Where) -> View {
     match scope {
-        Where::Cascade => Look::Cascade,
-        Where::Global => Look::Global,
+        Where::Cascade => View::Effective,
+        Where::Global => View::Global,
     }
 }
 
@@ -229,12 +248,11 @@ fn parse<T: DeserializeOwned>(arguments: Value) -> Result<T, Wrong> {
 }
 
 fn refused(error: SourceError) -> Wrong {
-    match error {
-        SourceError::Refused(text) => wrong("ValueError", text),
-        SourceError::Denied(text) => wrong("PermissionError", text),
-        SourceError::Failed(text) => {
+    match &error {
+        SourceError::Refused(text) => wrong("ValueError", text.clone()),
+        SourceError::Failed(_) | SourceError::Odd(_) => {
             // What is told outside and what is logged inside are two texts.
-            tracing::error!(error = text, "the store failed a run's request");
+            tracing::error!(%error, "the store failed a run's request");
             let text = "the workspace cannot be reached at the moment: try again".to_owned();
             wrong("bifrost.BifrostError", text)
         }

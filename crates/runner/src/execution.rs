@@ -13,14 +13,14 @@ use crate::{
     outcome::{Ending, outcome},
     output,
     request::NotStarted,
-    sources::Sources,
+    sources::{Sources, now},
     tools::socket_pair,
     watching::Watch,
     zygote::{Child, Pool},
 };
 use bytes::Bytes;
 use domain::{
-    Scope, Timestamp,
+    Scope,
     analysis::Analyser,
     execution::{LoadedModule, LogLine},
 };
@@ -52,7 +52,7 @@ const LAST_OUTPUT: Duration = Duration::from_millis(500);
 pub(crate) struct Tools<'a> {
     pub bundles: &'a Bundles,
     pub runs: &'a Pool,
-    pub sources: &'a dyn Sources,
+    pub sources: &'a Sources,
     pub analyser: &'a dyn Analyser,
 }
 
@@ -92,8 +92,8 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
         finish: ended.elapsed(),
     };
     let outcome = outcome(held.ending, request.limits.timeout);
-    let (modules, log_lines_lost) = (held.modules, held.log_lines_lost);
-    Ok(RunReport { outcome, modules, log_lines_lost, timings })
+    let Held { modules, logs, log_lines_lost, .. } = held;
+    Ok(RunReport { outcome, modules, logs, log_lines_lost, timings })
 }
 
 /// The organization comes from the access; the rest of the request only describes it.
@@ -106,8 +106,8 @@ fn check(request: &RunRequest) -> Result<(), NotStarted> {
 
 /// The first frames to the child.
 fn opening(request: &RunRequest) -> Result<Vec<Bytes>, NotStarted> {
-    let inputs = large_frames(&request.inputs)
-        .map_err(|error| NotStarted::Inputs(error.to_string()))?;
+    let inputs =
+        large_frames(&request.inputs).map_err(|error| NotStarted::Inputs(error.to_string()))?;
     let start = StartRun {
         organization: request.organization.as_ref(),
         user: request.user.as_ref(),
@@ -190,6 +190,7 @@ async fn start(runs: &Pool, files: &Files) -> Result<Started, NotStarted> {
 struct Held {
     ending: Ending,
     modules: Vec<LoadedModule>,
+    logs: Vec<LogLine>,
     log_lines_lost: u64,
 }
 
@@ -206,14 +207,14 @@ async fn converse(
     let seen = &mut modules;
     let talk = async move {
         let ending = talk(tools, request, started, opening, &gate, seen, ended).await;
-        gate.close(Timestamp::from(chrono::Utc::now())).await;
+        gate.close(now()).await;
         ending
     };
     let keep = async |batch: &[LogLine]| {
         tools.sources.append_logs(&request.access, request.execution, batch).await
     };
-    let (ending, log_lines_lost) = tokio::join!(talk, logs::deliver(lines, keep));
-    Held { ending, modules, log_lines_lost }
+    let (ending, (logs, log_lines_lost)) = tokio::join!(talk, logs::deliver(lines, keep));
+    Held { ending, modules, logs, log_lines_lost }
 }
 
 async fn talk(
@@ -243,7 +244,8 @@ async fn talk(
         say_cancel: &say_cancel,
     };
     let watch = watch.watch(|| ended.set(Some(Instant::now())));
-    let answer = Calls::new(&request.access, tools.sources, tools.analyser);
+    let max_file = request.limits.max_file_kb as usize * 1024;
+    let answer = Calls::new(&request.access, tools.sources, tools.analyser, max_file);
     let help = async {
         tokio::join!(write(writing, opening, replies), answer_all(answer, calls, &reply));
         std::future::pending::<std::convert::Infallible>().await

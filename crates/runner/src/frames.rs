@@ -34,8 +34,6 @@ pub(crate) enum BadFrame {
     JoinedTooLarge,
     #[error("a part of a value where none was due, or the other way round")]
     PartOutOfPlace,
-    #[error("the socket failed ({0})")]
-    Socket(String),
 }
 
 /// Four bytes of big-endian length, then as many bytes of JSON.

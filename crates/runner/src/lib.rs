@@ -34,5 +34,5 @@ pub use request::{
     Entry, NotStarted, OrganizationInfo, RunLimits, RunReport, RunRequest, Timings, UserInfo,
 };
 pub use runner::{Runner, RunnerError, RunnerOptions};
-pub use sources::{Asking, Index, IndexedFile, Look, SourceError, Sources, Written};
+pub use sources::SourceError;
 pub use zygote::{SpawnFailed, ZygoteFailed};

@@ -3,6 +3,7 @@
 use crate::{
     frames::{self, BadFrame, Call, Incoming, Joining, Large, Log},
     logs::{Dropped, LogGate},
+    sources::now,
 };
 use domain::{
     Timestamp,
@@ -127,7 +128,7 @@ impl<'a> Listener<'a> {
 
 /// The child's time if it can be true, else ours.
 fn time(seconds: f64) -> Timestamp {
-    let now = Timestamp::from(chrono::Utc::now());
+    let now = now();
     // Saturates, and NaN is 0: both are far from now.
     #[expect(clippy::cast_possible_truncation, reason = "see above")]
     let micros = (seconds * 1e6) as i64;

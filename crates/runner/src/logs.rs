@@ -74,8 +74,9 @@ impl LogGate {
     pub(crate) async fn close(self, now: Timestamp) {
         let Dropped { lines, bytes } = self.counts().dropped;
         if lines > 0 || bytes > 0 {
-            let message =
-                format!("the log of this run is over 10 MiB: {lines} lines ({bytes} bytes) left out");
+            let message = format!(
+                "the log of this run is over 10 MiB: {lines} lines ({bytes} bytes) left out"
+            );
             let line = LogLine { time: now, level: LogLevel::Warning, message };
             let _closed = self.lines.send(line).await;
         }
@@ -114,28 +115,42 @@ fn tidy(message: &str) -> String {
     if text.contains('\0') { text.replace('\0', "\u{2400}") } else { text }
 }
 
-/// Hands lines on in batches until the gate is closed; returns how many could not be kept.
-pub(crate) async fn deliver<F, E>(mut lines: mpsc::Receiver<LogLine>, mut keep: F) -> u64
+/// Hands lines on in batches until the gate is closed. Returns the lines of the last batch, which
+/// are left to the caller to keep together with the outcome, and how many could not be kept.
+pub(crate) async fn deliver<F, E>(
+    mut lines: mpsc::Receiver<LogLine>,
+    mut keep: F,
+) -> (Vec<LogLine>, u64)
 where
     F: AsyncFnMut(&[LogLine]) -> Result<(), E>,
     E: std::fmt::Display,
 {
     let mut lost = 0;
-    while let Some(first) = lines.recv().await {
-        let mut batch = vec![first];
-        let due = Instant::now() + BATCH_TIME;
-        while batch.len() < BATCH_LINES {
-            match tokio::time::timeout_at(due, lines.recv()).await {
-                Ok(Some(line)) => batch.push(line),
-                Ok(None) | Err(_) => break,
-            }
+    loop {
+        let (batch, closed) = next_batch(&mut lines).await;
+        if closed {
+            return (batch, lost);
         }
         if let Err(error) = persist(&batch, &mut keep).await {
             tracing::error!(%error, lines = batch.len(), "lines of a run's log are lost");
             lost += batch.len() as u64;
         }
     }
-    lost
+}
+
+/// The lines until a batch is full, the time of its first line is up or the gate is closed.
+async fn next_batch(lines: &mut mpsc::Receiver<LogLine>) -> (Vec<LogLine>, bool) {
+    let Some(first) = lines.recv().await else { return (Vec::new(), true) };
+    let mut batch = vec![first];
+    let due = Instant::now() + BATCH_TIME;
+    while batch.len() < BATCH_LINES {
+        match tokio::time::timeout_at(due, lines.recv()).await {
+            Ok(Some(line)) => batch.push(line),
+            Ok(None) => return (batch, true),
+            Err(_) => break,
+        }
+    }
+    (batch, false)
 }
 
 /// Tries three times: a busy database is no reason to lose a log.
@@ -173,7 +188,9 @@ mod tests {
             kept.extend_from_slice(batch);
             Ok::<_, std::io::Error>(())
         });
-        assert_eq!(tokio::join!(talk, listen).1, 0);
+        let (rest, lost) = tokio::join!(talk, listen).1;
+        assert_eq!(lost, 0);
+        kept.extend(rest);
         assert_eq!(kept.len(), 160);
         assert!(kept[0].message.len() <= MAX_LINE && kept[0].message.ends_with(CUT));
         assert!(kept[159].message.contains("42 lines"), "{}", kept[159].message);
@@ -183,13 +200,16 @@ mod tests {
     async fn lines_that_cannot_be_kept_are_counted() {
         let (gate, lines) = gate();
         let talk = async {
-            gate.push(LogLevel::Info, "a\0b", Timestamp(0)).await;
+            for _ in 0..BATCH_LINES + 1 {
+                gate.push(LogLevel::Info, "a\0b", Timestamp(0)).await;
+            }
             gate.close(Timestamp(1)).await;
         };
         let listen = deliver(lines, async |batch: &[LogLine]| {
             assert_eq!(batch[0].message, "a\u{2400}b");
             Err("full")
         });
-        assert_eq!(tokio::join!(talk, listen).1, 1);
+        let (rest, lost) = tokio::join!(talk, listen).1;
+        assert_eq!((rest.len(), lost), (1, BATCH_LINES as u64));
     }
 }

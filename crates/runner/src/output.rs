@@ -1,7 +1,10 @@
 //! The raw output pipe of a child: what is written past Python, cut into lines of log.
 
-use crate::logs::{Dropped, LogGate, MAX_LINE};
-use domain::{Timestamp, execution::LogLevel};
+use crate::{
+    logs::{Dropped, LogGate, MAX_LINE},
+    sources::now,
+};
+use domain::execution::LogLevel;
 use std::{
     io::{self, BufRead},
     os::fd::OwnedFd,
@@ -60,7 +63,7 @@ impl Line {
     async fn end(&mut self, gate: &LogGate) {
         if std::mem::take(&mut self.began) {
             let text = String::from_utf8_lossy(&self.start);
-            gate.push(LogLevel::Info, &text, Timestamp::from(chrono::Utc::now())).await;
+            gate.push(LogLevel::Info, &text, now()).await;
             self.start.clear();
         }
     }

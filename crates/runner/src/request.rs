@@ -2,7 +2,7 @@
 
 use domain::{
     Access, ExecutionId, OrganizationId, Slug, UserId,
-    execution::{LoadedModule, Outcome},
+    execution::{LoadedModule, LogLine, Outcome},
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -76,6 +76,8 @@ pub struct RunLimits {
     pub timeout: Duration,
     /// Memory in MiB.
     pub memory_mb: u32,
+    /// Largest file it may write to its workspace, in KiB.
+    pub max_file_kb: u32,
 }
 
 /// How a run went.
@@ -85,6 +87,8 @@ pub struct RunReport {
     pub outcome: Outcome,
     /// The workspace modules it loaded, in order.
     pub modules: Vec<LoadedModule>,
+    /// The last lines of its log: they are not in the store yet, to be kept with the outcome.
+    pub logs: Vec<LogLine>,
     /// Lines of its log that could not be kept because the store refused them.
     pub log_lines_lost: u64,
     /// Where the time went.

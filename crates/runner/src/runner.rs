@@ -1,15 +1,17 @@
 //! The runner: finds Python, keeps the zygotes and the bundles, runs what it is given.
 
 use crate::{
-    NoPython, NotStarted, Python, RunReport, RunRequest, Sources, ZygoteFailed,
+    NoPython, NotStarted, Python, RunReport, RunRequest, ZygoteFailed,
     analyser::ChildAnalyser,
     bundles::Bundles,
     execution::{self, Tools},
     runtime_files,
+    sources::Sources,
     zygote::{Kind, Launch, Pool},
 };
 use domain::analysis::Analyser;
 use std::{io, path::PathBuf, sync::Arc};
+use store::Store;
 
 /// How to set up a [`Runner`].
 #[derive(Clone, Debug)]
@@ -60,16 +62,13 @@ struct Inner {
     python: Python,
     runs: Arc<Pool>,
     bundles: Bundles,
-    sources: Arc<dyn Sources>,
+    sources: Sources,
     analyser: ChildAnalyser,
 }
 
 impl Runner {
     /// Finds Python, lays out the runtime and starts the zygotes.
-    pub async fn start(
-        options: RunnerOptions,
-        sources: Arc<dyn Sources>,
-    ) -> Result<Self, RunnerError> {
+    pub async fn start(options: RunnerOptions, store: Store) -> Result<Self, RunnerError> {
         let python = Python::find(options.python.as_deref()).await?;
         let runtime = runtime_files::lay_out(&options.data_dir)
             .map_err(|error| RunnerError::Files(options.data_dir.clone(), error))?;
@@ -77,6 +76,7 @@ impl Runner {
         let pool = |kind| Arc::new(Pool::new(kind, launch.clone(), options.forks_per_zygote));
         let (runs, tools) = (pool(Kind::Run), pool(Kind::Tools));
         tokio::try_join!(runs.ready(), tools.ready())?;
+        let sources = Sources::new(store);
         let bundles =
             Bundles::new(sources.clone(), options.bundle_memory, tools.clone(), runs.clone());
         let analyser = ChildAnalyser::new(tools);
@@ -89,7 +89,7 @@ impl Runner {
     /// and everything it started.
     pub async fn run(&self, request: RunRequest) -> Result<RunReport, NotStarted> {
         let Inner { runs, bundles, sources, analyser, .. } = &*self.inner;
-        let tools = Tools { bundles, runs, sources: &**sources, analyser };
+        let tools = Tools { bundles, runs, sources, analyser };
         execution::run(tools, request).await
     }
 

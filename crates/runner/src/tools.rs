@@ -1,16 +1,13 @@
 //! Questions to a short-lived child of the tools zygote: one start frame, one result.
 
 use crate::{
-    frames::{self, BadFrame, Incoming, Joining, Large, Outgoing},
+    frames::{self, BadFrame, ChildLimits, Incoming, Joining, Large, Outgoing},
     zygote::{Exit, Pool, SpawnFailed},
 };
 use bytes::Bytes;
 use domain::execution::Failure;
 use futures_util::{SinkExt, StreamExt};
-use rustix::{
-    net::{AddressFamily, SocketFlags, SocketType, socketpair},
-    process::{Pid, Resource, Rlimit, prlimit},
-};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::{
     fs::OpenOptions,
     io,
@@ -20,8 +17,10 @@ use std::{
 use tokio::net::UnixStream;
 use tokio_util::codec::Framed;
 
-/// Address space of such a child: far more than reading the largest allowed file takes.
-const MEMORY: u64 = 1 << 30;
+/// A source that makes the compiler eat all memory must not take the server with it. This is far
+/// more than the largest allowed file takes.
+pub(crate) const LIMITS: ChildLimits =
+    ChildLimits { memory_mb: 512, cpu_seconds: 60, file_mb: 512, open_files: 64, processes: 4096 };
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +63,6 @@ pub(crate) async fn ask(
         pool.spawn(&descriptors).await?
     };
     drop(theirs);
-    limit_memory(child.pid());
     let talk = converse(ours, question);
     match tokio::time::timeout(limit, talk).await {
         Err(_) => Err(NoAnswer::Died(format!("took longer than {} seconds", limit.as_secs()))),
@@ -106,21 +104,11 @@ fn broken(frame: BadFrame) -> NoAnswer {
     NoAnswer::Died(format!("sent {frame}"))
 }
 
-/// A source that makes the compiler eat all memory must not take the server with it.
-fn limit_memory(pid: Option<i32>) {
-    let limit = Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) };
-    if let Some(pid) = pid.and_then(Pid::from_raw)
-        && let Err(error) = prlimit(Some(pid), Resource::As, limit)
-    {
-        tracing::debug!(%error, "no memory limit on an analysis; it may have ended already");
-    }
-}
-
 /// The frame that starts a child, with the parts that follow it.
 pub(crate) fn compile_question(entries: &[u32]) -> Result<Vec<Bytes>, BadFrame> {
     let list = serde_json::to_string(entries).unwrap_or_default();
     let large = frames::large_frames(&list)?;
-    let start = frames::Start::Compile { value: large.value, parts: large.parts };
+    let start = frames::Start::Compile { limits: LIMITS, value: large.value, parts: large.parts };
     let mut all = vec![Outgoing::Start(start).to_bytes()];
     all.extend(large.frames);
     Ok(all)

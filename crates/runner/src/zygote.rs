@@ -4,8 +4,8 @@ mod child;
 mod events;
 mod pool;
 
-pub(crate) use child::{Child, Exit};
 pub use child::SpawnFailed;
+pub(crate) use child::{Child, Exit};
 pub(crate) use pool::{Kind, Launch, Pool, Warm};
 
 use crate::control::Control;

@@ -51,14 +51,15 @@ impl Bundle {
 
 /// Builds the bundle of a scope as it is now.
 pub(super) async fn build(
-    sources: &dyn Sources,
+    sources: &Sources,
     wanted: &Wanted<'_>,
     previous: Option<&Bundle>,
 ) -> Result<Bundle, NoBundle> {
     let index = sources.index(wanted.access, wanted.owner).await?;
     if index.generation < wanted.generation {
-        let text = format!("generation {} is asked for, {} is there", wanted.generation, index.generation);
-        return Err(SourceError::Failed(text).into());
+        let text =
+            format!("generation {} is asked for, {} is there", wanted.generation, index.generation);
+        return Err(SourceError::Odd(text).into());
     }
     let held = previous.map(Held::read).transpose()?;
     let files = collect(sources, wanted, &index, held.as_ref()).await?;
@@ -95,7 +96,7 @@ impl Held {
 
 /// The files of the index with their contents; only what is not held already is asked for.
 async fn collect(
-    sources: &dyn Sources,
+    sources: &Sources,
     wanted: &Wanted<'_>,
     index: &Index,
     held: Option<&Held>,
@@ -113,13 +114,15 @@ async fn collect(
         .filter(|file| place(file).is_none())
         .map(|file| (file.path.clone(), file.version))
         .collect();
-    let fetched = fetch(sources, wanted, &missing).await?;
-    let mut fetched = fetched.into_iter();
+    let mut fetched = match missing.as_slice() {
+        [] => HashMap::new(),
+        some => sources.contents(wanted.access, wanted.owner, some).await?,
+    };
     let mut files = Vec::with_capacity(index.files.len());
     for file in &index.files {
         let content = match (place(file), held) {
             (Some((offset, length)), Some(held)) => held.file.read(offset, length)?,
-            _ => fetched.next().ok_or_else(incomplete)?,
+            _ => fetched.remove(&file.path).ok_or_else(|| incomplete(&file.path))?,
         };
         let (path, version, hash) = (file.path.clone(), file.version, file.hash);
         files.push(BundleFile { path, version, hash, content, pinned: false });
@@ -127,20 +130,8 @@ async fn collect(
     Ok(files)
 }
 
-async fn fetch(
-    sources: &dyn Sources,
-    wanted: &Wanted<'_>,
-    missing: &[(String, u32)],
-) -> Result<Vec<Vec<u8>>, NoBundle> {
-    if missing.is_empty() {
-        return Ok(Vec::new());
-    }
-    let fetched = sources.contents(wanted.access, wanted.owner, missing).await?;
-    if fetched.len() == missing.len() { Ok(fetched) } else { Err(incomplete()) }
-}
-
-fn incomplete() -> NoBundle {
-    SourceError::Failed("the contents of some files are missing in the store".to_owned()).into()
+fn incomplete(path: &str) -> NoBundle {
+    SourceError::Odd(format!("the content of `{path}` is missing")).into()
 }
 
 /// The codes of the earlier bundle that are still right: same origin, same source.

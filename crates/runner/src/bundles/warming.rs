@@ -72,9 +72,8 @@ impl Warming {
         };
         let table = Table::read(&bundle.file)?;
         let state = self.state();
-        let hot = |key: &str| {
-            key.strip_prefix("m:").is_some_and(|name| state.loaded.contains_key(name))
-        };
+        let hot =
+            |key: &str| key.strip_prefix("m:").is_some_and(|name| state.loaded.contains_key(name));
         let entries: Vec<u32> = table
             .entries()
             .filter(|entry| entry.kind.has_code() && hot(entry.key))

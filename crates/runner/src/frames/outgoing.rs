@@ -42,9 +42,10 @@ pub(crate) enum Start<'a> {
     /// Run a workflow. Boxed because it is much larger than the others.
     Run(Box<StartRun<'a>>),
     /// Read a file without running it.
-    Analyse { path: &'a str, origin: &'a str },
+    Analyse { path: &'a str, origin: &'a str, limits: ChildLimits },
     /// Compile these entries of a bundle.
     Compile {
+        limits: ChildLimits,
         #[serde(skip_serializing_if = "Option::is_none")]
         value: Option<Box<RawValue>>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,8 +120,7 @@ pub(crate) fn large_frames(value: &str) -> Result<LargeFrames, BadFrame> {
             .map_err(|error| BadFrame::Malformed(error.to_string()))?;
         return Ok(LargeFrames { value: Some(raw), parts: None, frames: Vec::new() });
     }
-    let frames: Vec<Bytes> =
-        pieces(value).map(|data| Outgoing::Part { data }.to_bytes()).collect();
+    let frames: Vec<Bytes> = pieces(value).map(|data| Outgoing::Part { data }.to_bytes()).collect();
     Ok(LargeFrames { value: None, parts: Some(frames.len()), frames })
 }
 

@@ -85,10 +85,8 @@ struct Fixture {
 
 #[test]
 fn frames_of_the_shared_fixture() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../python/tests/fixtures/protocol/frames.json"
-    );
+    let path =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../python/tests/fixtures/protocol/frames.json");
     let fixtures: Vec<Fixture> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     for fixture in fixtures {
         let mut buffer = BytesMut::from(&hex::decode(&fixture.hex).unwrap()[..]);

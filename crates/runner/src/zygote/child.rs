@@ -60,11 +60,6 @@ impl Child {
         Self { run, zygote, events, pid: None, exit: None }
     }
 
-    /// Its process id, once it lives.
-    pub(crate) fn pid(&self) -> Option<i32> {
-        self.pid
-    }
-
     /// Waits until it lives; its process id.
     pub(crate) async fn forked(&mut self) -> Result<i32, SpawnFailed> {
         match self.events.recv().await {
