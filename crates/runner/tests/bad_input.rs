@@ -94,7 +94,10 @@ async fn garbage_on_the_socket_ends_the_run_and_not_the_server() {
         (r"b'\x00\x00\x00\x05hello'", "known form"),
         (r"b'\x7f\xff\xff\xff' + b'x' * 100", "1 MiB"),
         (r#"b'\x00\x00\x00\x11{"type":"nonsense"}'[:21]"#, "known form"),
-        (r"(lambda b: len(b).to_bytes(4, 'big') + b)(b'{""type"":""log"",""x"":' + b'[' * 200)", "100 deep"),
+        (
+            r#"(lambda b: len(b).to_bytes(4, 'big') + b)(b'{"type":"log","x":' + b'[' * 200)"#,
+            "100 deep",
+        ),
         (r#"(lambda b: len(b).to_bytes(4, 'big') + b)(b'{"type":"part","data":"x"}')"#, "part"),
     ] {
         let source = with_pids(&format!("os.write(3, {bytes})\n    sleep()"));
@@ -117,10 +120,9 @@ async fn a_run_that_closes_its_descriptors_crashes_alone() {
 #[tokio::test]
 async fn a_gigabyte_of_output_is_cut_in_bounded_time() {
     let stage = stage().await;
-    for (line, count) in [
-        ("print('x' * 1000)", 1_000_000),
-        ("os.write(1, b'x' * 999999 + b'\\n')", 1_000),
-    ] {
+    for (line, count) in
+        [("print('x' * 1000)", 1_000_000), ("os.write(1, b'x' * 999999 + b'\\n')", 1_000)]
+    {
         let source = with_pids(&format!("for _ in range({count}): {line}\n    return 'said'"));
         stage.world.write(stage.world.acme, "main.py", &source).await;
         let request = stage.request(stage.world.acme).await;
@@ -141,7 +143,8 @@ async fn a_gigabyte_of_output_is_cut_in_bounded_time() {
 #[tokio::test]
 async fn threads_that_never_end_do_not_hold_a_result() {
     let stage = stage().await;
-    let source = with_pids("[threading.Thread(target=sleep).start() for _ in range(4)]\n    return 1");
+    let source =
+        with_pids("[threading.Thread(target=sleep).start() for _ in range(4)]\n    return 1");
     let begun = Instant::now();
     assert_eq!(result(&stage.run(&source).await), json!(1));
     assert!(begun.elapsed() < Duration::from_secs(20));
@@ -172,7 +175,9 @@ async fn a_killed_zygote_costs_its_runs_and_is_replaced() {
     let kill = async {
         eventually("it runs", async || !pids(&stage).await.is_empty()).await;
         let zygote = pids(&stage).await[0].to_string();
-        assert!(std::process::Command::new("kill").args(["-9", &zygote]).status().unwrap().success());
+        assert!(
+            std::process::Command::new("kill").args(["-9", &zygote]).status().unwrap().success()
+        );
     };
     let (report, ()) = tokio::join!(stage.runner.run(request), kill);
     let report = report.unwrap();

@@ -20,7 +20,7 @@ from bifrost import workflow, context
 @workflow
 def run(name: str, times: int = 2):
     organization = context.organization
-    return [name * times, organization.slug, context.workflow, context.attempt]
+    return [name * times, organization.slug, context.workflow_name, context.attempt]
 ";
     let report =
         stage.run_with(source, |request| request.inputs = json!({"name": "ab"}).to_string());
@@ -110,7 +110,7 @@ async fn ends_that_are_no_result() {
 async fn large_inputs_and_results_travel_and_too_large_ones_are_refused() {
     let stage = stage().await;
     let echo = "def run(text): return text";
-    let text = "é\"".repeat(5_000_000);
+    let text = "é\"".repeat(3_900_000);
     let inputs = json!({ "text": text }).to_string();
     assert!(inputs.len() > 15_000_000);
     let report = stage.run_with(echo, |request| request.inputs = inputs).await;

@@ -60,6 +60,7 @@ def run():
 ";
     stage.world.write(stage.world.acme, "main.py", spy).await;
     stage.world.write(stage.world.acme, "other.py", "X = 1").await;
+    assert_eq!(result(&stage.run(spy).await), json!(["bifrost://acme/other.py"]));
     eventually("a run compiles nothing", async || result(&stage.run(spy).await) == json!([])).await;
     // Another file changes: the codes of the others are carried over at once.
     stage.world.write(stage.world.acme, "third.py", "X = 2").await;
@@ -89,4 +90,24 @@ async fn files_are_analysed_in_a_child() {
     }
     let analysis = analyser.analyse(&path, source).await.unwrap();
     assert_eq!(analysis.workflows.len(), 1);
+}
+
+#[tokio::test]
+async fn zygotes_hold_what_runs_load_of_global() {
+    let stage = stage().await;
+    stage.world.write(Scope::Global, "shared/hot.py", "X = 1").await;
+    stage.world.write(Scope::Global, "shared/cold.py", "X = 1").await;
+    let source = "
+from shared import hot
+from bifrost_runtime import loader
+def run():
+    return sorted(origin for origin, _ in loader.warm)
+";
+    let hot = json!(["bifrost://global/shared/hot.py"]);
+    eventually("it is held", async || result(&stage.run(source).await) == hot).await;
+    stage.world.write(Scope::Global, "shared/hot.py", "X = 2").await;
+    let source = source.replace("return sorted", "return [hot.X] + sorted");
+    let hot = json!([2, "bifrost://global/shared/hot.py"]);
+    assert_eq!(result(&stage.run(&source).await)[0], json!(2));
+    eventually("it is still held", async || result(&stage.run(&source).await) == hot).await;
 }
