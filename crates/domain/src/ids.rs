@@ -37,3 +37,8 @@ id!(
     /// One run of one workflow. A UUIDv7, so that ids sort by creation.
     ExecutionId
 );
+
+impl OrganizationId {
+    /// The organization of the people who run the platform; it exists from the first migration.
+    pub const PROVIDER: Self = Self(Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001));
+}

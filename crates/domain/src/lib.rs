@@ -3,6 +3,7 @@
 pub mod access;
 pub mod analysis;
 pub mod cascade;
+pub mod content_hash;
 pub mod execution;
 pub mod file_path;
 pub mod ids;
@@ -13,6 +14,7 @@ pub mod slug;
 pub mod time;
 
 pub use access::{Access, Actor, Role};
+pub use content_hash::content_hash;
 pub use file_path::FilePath;
 pub use ids::{ExecutionId, OrganizationId, UserId};
 pub use module_name::ModuleName;

@@ -1,1 +1,48 @@
-//! Placeholder.
+//! The only room with SQL: one file per noun, behind a tenant gate and a statement guard.
+//!
+//! Nothing can be asked of a [`Store`] itself. [`Store::scoped`] gives one organization's view and
+//! needs an [`domain::Access`]; [`Store::system`] is for caretakers that serve all organizations
+//! and names its reason. Every statement passes the [`guard`] on its way to the database.
+
+pub mod guard;
+
+mod db;
+mod error;
+mod execution_logs;
+mod executions;
+mod file_index;
+mod file_versions;
+mod file_writes;
+mod files;
+mod gate;
+mod health;
+mod migrations;
+mod modules;
+mod organizations;
+mod queue;
+mod refresh_tokens;
+mod sides;
+mod sqlite;
+mod users;
+mod workflows;
+
+pub use db::{Reason, Scoped, Store, System};
+pub use error::StoreError;
+pub use execution_logs::NumberedLine;
+pub use executions::{
+    EnqueueError, Enqueued, Execution, ExecutionSummary, ListExecutions, NewExecution,
+};
+pub use file_index::{FileIndex, IndexedFile};
+pub use file_versions::FileVersion;
+pub use file_writes::{DeleteFileError, Precondition, WriteFile, WriteFileError, Written};
+pub use files::{File, FileEntry, ListFiles, Shadowed, View};
+pub use migrations::MigrationState;
+pub use modules::{ModuleFile, Offers};
+pub use organizations::{
+    CreateOrganizationError, DeleteOrganizationError, NewOrganization, Organization,
+    OrganizationChange, OrganizationStatus,
+};
+pub use queue::{Beat, Claim, ClaimedEntry, Finished, Rescued};
+pub use refresh_tokens::{NewRefreshToken, RotateError, Rotation};
+pub use users::{CreateUserError, Credentials, NewUser, Session, User, UserChange};
+pub use workflows::WorkflowEntry;

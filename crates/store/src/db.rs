@@ -1,0 +1,217 @@
+//! The store and its two doors: one organization's view, and the caretakers'.
+
+use crate::{
+    StoreError,
+    gate::{Bound, Gate},
+    guard::{CATALOG, Guard},
+    migrations, sqlite,
+};
+use domain::{Access, Scope};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use std::sync::Arc;
+use tokio::sync::{Mutex, MutexGuard};
+
+/// The database. Cheap to clone; nothing can be asked of it without saying for whom.
+#[derive(Clone)]
+pub struct Store(Arc<Db>);
+
+struct Db {
+    connection: DatabaseConnection,
+    guard: Guard,
+    /// SQLite has one writer. Queueing for it here is fair and wakes at once, while SQLite's own
+    /// busy handler sleeps between tries.
+    writer: Mutex<()>,
+}
+
+/// Why somebody needs to see beyond one organization. Every use is listed in
+/// `crates/store/system_calls.txt`, which a test holds complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Finding the account and the password hash for a sign-in.
+    SignIn,
+    /// Checking that the organization and the user of a token still stand.
+    Session,
+    /// Creating, listing and changing organizations.
+    Organizations,
+    /// Claiming work and keeping its lease.
+    Claim,
+    /// Finding work whose worker has gone.
+    Rescue,
+    /// Answering whether the database can be used.
+    Health,
+}
+
+/// One organization's view, or Global's: whatever the [`Access`] was made for.
+#[derive(Clone)]
+pub struct Scoped {
+    db: Arc<Db>,
+    access: Access,
+}
+
+/// A caretaker's view: tables without tenant content, and single organizations by name.
+#[derive(Clone)]
+pub struct System {
+    db: Arc<Db>,
+    reason: Reason,
+}
+
+impl Store {
+    /// Opens a database that is up to date. `url` is `sqlite:PATH`.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let store = Self::open_unmigrated(url, false).await?;
+        migrations::require_current(&store.0.connection).await?;
+        Ok(store)
+    }
+
+    /// Opens a database, creates it if it is not there, and brings it up to date.
+    pub async fn create(url: &str) -> Result<Self, StoreError> {
+        let store = Self::open_unmigrated(url, true).await?;
+        migrations::up(&store.0.connection).await?;
+        Ok(store)
+    }
+
+    /// Opens a database whatever its migrations, to change them.
+    pub async fn open_unmigrated(url: &str, create: bool) -> Result<Self, StoreError> {
+        if !url.starts_with("sqlite:") {
+            let scheme = url.split(':').next().unwrap_or_default();
+            return Err(StoreError::Unsupported(scheme.to_owned()));
+        }
+        let connection = sqlite::connect(url, create).await?;
+        Ok(Self(Arc::new(Db { connection, guard: Guard::new(CATALOG), writer: Mutex::new(()) })))
+    }
+
+    /// Applies what is missing; the names of what was applied.
+    pub async fn migrate_up(&self) -> Result<Vec<String>, StoreError> {
+        migrations::up(&self.0.connection).await
+    }
+
+    /// Takes back the last `steps` migrations, or all; the names of what was taken back.
+    pub async fn migrate_down(&self, steps: Option<u32>) -> Result<Vec<String>, StoreError> {
+        migrations::down(&self.0.connection, steps).await
+    }
+
+    /// Every migration and whether it is applied.
+    pub async fn migration_status(&self) -> Result<Vec<migrations::MigrationState>, StoreError> {
+        migrations::status(&self.0.connection).await
+    }
+
+    /// What `access` may see.
+    pub fn scoped(&self, access: &Access) -> Scoped {
+        Scoped { db: self.0.clone(), access: access.clone() }
+    }
+
+    /// What a caretaker may see.
+    pub fn system(&self, reason: Reason) -> System {
+        System { db: self.0.clone(), reason }
+    }
+
+    /// Statements shown to the guard so far, and how many of them it refused.
+    pub fn guard_counts(&self) -> (u64, u64) {
+        (self.0.guard.checked(), self.0.guard.refused())
+    }
+}
+
+impl Db {
+    async fn begin(&self, mode: SqliteTransactionMode) -> Result<DatabaseTransaction, StoreError> {
+        let options =
+            TransactionOptions { sqlite_transaction_mode: Some(mode), ..Default::default() };
+        Ok(self.connection.begin_with_options(options).await?)
+    }
+
+    async fn write(&self) -> Result<Write<'_>, StoreError> {
+        let turn = self.writer.lock().await;
+        let transaction = self.begin(SqliteTransactionMode::Immediate).await?;
+        Ok(Write { transaction, guard: &self.guard, _turn: turn })
+    }
+}
+
+/// A transaction that writes. Dropped without [`Write::commit`], nothing happened.
+pub(crate) struct Write<'a> {
+    transaction: DatabaseTransaction,
+    guard: &'a Guard,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl Write<'_> {
+    /// Statements for one scope.
+    pub(crate) fn tenant(&self, scope: Scope) -> Gate<'_, DatabaseTransaction> {
+        Gate::new(&self.transaction, self.guard, Bound::Tenant(scope.column()))
+    }
+
+    /// Statements of a caretaker.
+    pub(crate) fn system(&self) -> Gate<'_, DatabaseTransaction> {
+        Gate::new(&self.transaction, self.guard, Bound::System)
+    }
+
+    /// Makes it so.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+/// A transaction that reads: all its statements see the same moment.
+pub(crate) struct Snapshot<'a> {
+    transaction: DatabaseTransaction,
+    guard: &'a Guard,
+    scope: Scope,
+}
+
+impl Snapshot<'_> {
+    pub(crate) fn gate(&self) -> Gate<'_, DatabaseTransaction> {
+        Gate::new(&self.transaction, self.guard, Bound::Tenant(self.scope.column()))
+    }
+}
+
+impl Scoped {
+    /// The view of a job that `system` has just claimed.
+    pub(crate) fn within(system: &System, access: &Access) -> Self {
+        Self { db: system.db.clone(), access: access.clone() }
+    }
+
+    /// Who asks.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// The scope everything here is about.
+    pub fn scope(&self) -> Scope {
+        self.access.scope()
+    }
+
+    pub(crate) fn gate(&self) -> Gate<'_, DatabaseConnection> {
+        let bound = Bound::Tenant(self.scope().column());
+        Gate::new(&self.db.connection, &self.db.guard, bound)
+    }
+
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
+        let transaction = self.db.begin(SqliteTransactionMode::Deferred).await?;
+        Ok(Snapshot { transaction, guard: &self.db.guard, scope: self.scope() })
+    }
+
+    pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
+        self.db.write().await
+    }
+}
+
+impl System {
+    /// Why this was opened.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    pub(crate) fn gate(&self) -> Gate<'_, DatabaseConnection> {
+        Gate::new(&self.db.connection, &self.db.guard, Bound::System)
+    }
+
+    /// One organization's tables, for what has to happen before anyone is signed in.
+    pub(crate) fn tenant(&self, scope: Scope) -> Gate<'_, DatabaseConnection> {
+        Gate::new(&self.db.connection, &self.db.guard, Bound::Tenant(scope.column()))
+    }
+
+    pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
+        self.db.write().await
+    }
+}

@@ -1,0 +1,90 @@
+//! Everything a scope has at one generation, for whoever builds a bundle of it.
+
+use crate::{Scoped, StoreError, files::count};
+use domain::Scope;
+use sea_orm::FromQueryResult;
+
+/// What a scope has, all seen at the same moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileIndex {
+    /// Raised by every change of the scope.
+    pub generation: i64,
+    /// By path.
+    pub files: Vec<IndexedFile>,
+}
+
+/// One file of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexedFile {
+    /// Where.
+    pub path: String,
+    /// Counts from 1.
+    pub version: u32,
+    /// SHA-256 of the content, in hex.
+    pub hash: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+#[derive(FromQueryResult)]
+struct Generation {
+    generation: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    path: String,
+    version: i64,
+    hash: String,
+    size: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Content {
+    content: Option<Vec<u8>>,
+}
+
+const GENERATION: &str = "SELECT generation FROM organizations WHERE id = $1";
+const INDEX: &str = "SELECT path, version, hash, size FROM workspace_files
+    WHERE organization_id = $1 ORDER BY path";
+const CONTENT: &str = "SELECT content FROM workspace_file_versions
+    WHERE organization_id = $1 AND path = $2 AND version = $3";
+
+impl Scoped {
+    /// The files of `owner`, which is the asking scope or Global.
+    pub async fn file_index(&self, owner: Scope) -> Result<FileIndex, StoreError> {
+        let snapshot = self.snapshot().await?;
+        let key = || [owner.column().into()];
+        let generation = snapshot.gate().one::<Generation, 1>(GENERATION, key()).await?;
+        let rows = snapshot.gate().all::<Row, 1>(INDEX, key()).await?;
+        let files = rows.into_iter().map(|row| {
+            Ok(IndexedFile {
+                path: row.path,
+                version: count(row.version)?,
+                hash: row.hash,
+                size: row.size.unsigned_abs(),
+            })
+        });
+        let files = files.collect::<Result<_, StoreError>>()?;
+        Ok(FileIndex { generation: generation.map_or(0, |row| row.generation), files })
+    }
+
+    /// The contents of some versions of `owner`'s files, in the order asked; versions never
+    /// change, so these need no snapshot. One that is gone is an error.
+    pub async fn contents(
+        &self,
+        owner: Scope,
+        wanted: &[(String, u32)],
+    ) -> Result<Vec<(String, u32, Vec<u8>)>, StoreError> {
+        let snapshot = self.snapshot().await?;
+        let mut contents = Vec::with_capacity(wanted.len());
+        for (path, version) in wanted {
+            let values = [owner.column().into(), path.as_str().into(), i64::from(*version).into()];
+            let row = snapshot.gate().one::<Content, 3>(CONTENT, values).await?;
+            let content = row.and_then(|row| row.content);
+            let gone = || StoreError::unreadable("file version", format!("{path}@{version}"));
+            contents.push((path.clone(), *version, content.ok_or_else(gone)?));
+        }
+        Ok(contents)
+    }
+}

@@ -1,0 +1,320 @@
+//! Writing and deleting files: a version, the workflows in it and a new generation, or nothing.
+
+use crate::{
+    FileEntry, Scoped, Shadowed, StoreError,
+    db::Write,
+    files::{Row, count, prefix_range},
+    gate::Gate,
+    workflows,
+};
+use domain::{FilePath, Timestamp, analysis::Workflow, content_hash, scope::Side};
+use sea_orm::{DatabaseTransaction, FromQueryResult};
+
+/// What the writer believes is there, from `If-Match`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing was said: good for a new file only.
+    None,
+    /// Whatever is there.
+    Any,
+    /// Exactly this version.
+    Version(u32),
+}
+
+/// A write of one file into the asking scope.
+#[derive(Clone, Debug)]
+pub struct WriteFile<'a> {
+    /// Where.
+    pub path: FilePath,
+    /// What.
+    pub content: &'a [u8],
+    /// Why, for people.
+    pub message: Option<String>,
+    /// What writes: `api`, `sdk`, `operator`, …
+    pub source: &'static str,
+    /// What the writer believes is there.
+    pub precondition: Precondition,
+    /// The workflows that the analysis found.
+    pub workflows: Vec<Workflow>,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What a write did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The file as it is now.
+    pub entry: FileEntry,
+    /// Whether it was not there before.
+    pub created: bool,
+    /// The global file it hides.
+    pub shadows: Option<Shadowed>,
+}
+
+/// Why a file was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteFileError {
+    /// The file is there and the writer did not say which version they know.
+    #[error("the file exists; say which version you know")]
+    PreconditionRequired,
+    /// Somebody else was faster, or the file is gone.
+    #[error("the file is at version {current} now")]
+    Stale {
+        /// Its version; 0 when there is none.
+        current: u32,
+    },
+    /// A path that differs only by case is there.
+    #[error("`{0}` differs from this path only by case")]
+    CaseCollision(FilePath),
+    /// Files lie under this path.
+    #[error("`{0}` is a directory here")]
+    IsDirectory(FilePath),
+    /// A part of the path is a file.
+    #[error("`{0}` is a file, not a directory")]
+    ParentIsFile(String),
+    /// Another file of the scope has a workflow of this name.
+    #[error("a workflow `{name}` is in `{path}` already")]
+    WorkflowTaken {
+        /// The workflow's name.
+        name: String,
+        /// The file that has it.
+        path: String,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a file was not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteFileError {
+    /// There is none in the asking scope.
+    #[error("no such file")]
+    NotThere,
+    /// The writer did not say which version they know.
+    #[error("say which version you know")]
+    PreconditionRequired,
+    /// Somebody else was faster.
+    #[error("the file is at version {current} now")]
+    Stale {
+        /// Its version.
+        current: u32,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(FromQueryResult)]
+struct LastVersion {
+    version: Option<i64>,
+}
+
+#[derive(FromQueryResult)]
+struct PathOnly {
+    path: String,
+}
+
+const CURRENT: &str = "SELECT path, version, hash, size, source, updated_by, updated_at
+    FROM workspace_files WHERE organization_id = $1 AND path = $2";
+const LAST_VERSION: &str = "SELECT MAX(version) AS version FROM workspace_file_versions
+    WHERE organization_id = $1 AND path = $2";
+const SAME_FOLDED: &str = "SELECT path FROM workspace_files
+    WHERE organization_id = $1 AND folded = $2 AND path <> $3";
+const ANY_BELOW: &str = "SELECT path FROM workspace_files
+    WHERE organization_id = $1 AND path >= $2 AND path < $3 LIMIT 1";
+const INSERT_VERSION: &str = "INSERT INTO workspace_file_versions
+    (organization_id, path, version, hash, size, content, message, source, author, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const UPSERT: &str = "INSERT INTO workspace_files
+    (organization_id, path, folded, version, hash, size, source, updated_by, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT (organization_id, path) DO UPDATE SET
+        version = excluded.version, hash = excluded.hash, size = excluded.size,
+        source = excluded.source, updated_by = excluded.updated_by,
+        updated_at = excluded.updated_at";
+const DELETE: &str = "DELETE FROM workspace_files WHERE organization_id = $1 AND path = $2";
+const NEXT_GENERATION: &str = "UPDATE organizations SET generation = generation + 1 WHERE id = $1";
+
+type Tenant<'a> = Gate<'a, DatabaseTransaction>;
+
+impl Scoped {
+    /// Writes a file into the asking scope. The same content again is no new version.
+    pub async fn write_file(&self, write: WriteFile<'_>) -> Result<Written, WriteFileError> {
+        let hash = content_hash(write.content);
+        let transaction = self.write().await?;
+        let gate = transaction.tenant(self.scope());
+        let current = self.current(&gate, &write.path).await?;
+        let at = current.as_ref().map(|row| count(row.version)).transpose()?;
+        match (write.precondition, at) {
+            (Precondition::None, Some(_)) => return Err(WriteFileError::PreconditionRequired),
+            (Precondition::Version(known), at) if at != Some(known) => {
+                return Err(WriteFileError::Stale { current: at.unwrap_or(0) });
+            }
+            _ => {}
+        }
+        if let Some(row) = current.filter(|row| row.hash == hash) {
+            drop(transaction);
+            let shadows = self.shadowed(write.path.as_str()).await?;
+            let entry = row.entry(Side::of(self.scope()), shadows.is_some())?;
+            return Ok(Written { entry, created: false, shadows });
+        }
+        if at.is_none() {
+            self.check_neighbours(&gate, &write.path).await?;
+        }
+        let version = self.append_version(&gate, &write, &hash).await?;
+        self.upsert(&gate, &write, &hash, version).await?;
+        workflows::replace(&gate, self.scope(), &write.path, &write.workflows).await?;
+        self.raise_generation(transaction).await?;
+        let shadows = self.shadowed(write.path.as_str()).await?;
+        let entry = self.entry_of(&write, hash, version, shadows.is_some())?;
+        Ok(Written { entry, created: at.is_none(), shadows })
+    }
+
+    /// Deletes a file of the asking scope; its versions stay.
+    pub async fn delete_file(
+        &self,
+        path: &FilePath,
+        precondition: Precondition,
+        now: Timestamp,
+    ) -> Result<(), DeleteFileError> {
+        let transaction = self.write().await?;
+        let gate = transaction.tenant(self.scope());
+        let current = self.current(&gate, path).await?.ok_or(DeleteFileError::NotThere)?;
+        let at = count(current.version)?;
+        match precondition {
+            Precondition::None => return Err(DeleteFileError::PreconditionRequired),
+            Precondition::Version(known) if known != at => {
+                return Err(DeleteFileError::Stale { current: at });
+            }
+            _ => {}
+        }
+        gate.run(DELETE, [self.scope().column().into(), path.as_str().into()]).await?;
+        let values = [
+            self.scope().column().into(),
+            path.as_str().into(),
+            (current.version + 1).into(),
+            None::<String>.into(),
+            0i64.into(),
+            None::<Vec<u8>>.into(),
+            None::<String>.into(),
+            "delete".into(),
+            self.access().actor().label().into(),
+            now.0.into(),
+        ];
+        gate.run(INSERT_VERSION, values).await?;
+        self.raise_generation(transaction).await?;
+        Ok(())
+    }
+
+    async fn current(&self, gate: &Tenant<'_>, path: &FilePath) -> Result<Option<Row>, StoreError> {
+        gate.one(CURRENT, [self.scope().column().into(), path.as_str().into()]).await
+    }
+
+    /// A scope is a tree: no two names differ only by case, nothing is both file and directory.
+    async fn check_neighbours(
+        &self,
+        gate: &Tenant<'_>,
+        path: &FilePath,
+    ) -> Result<(), WriteFileError> {
+        let owner = || self.scope().column().into();
+        let values = [owner(), path.folded().into(), path.as_str().into()];
+        if let Some(row) = gate.one::<PathOnly, 3>(SAME_FOLDED, values).await? {
+            return Err(WriteFileError::CaseCollision(parse(&row.path)?));
+        }
+        let (from, to) = prefix_range(&format!("{path}/"));
+        let below = gate.one::<PathOnly, 3>(ANY_BELOW, [owner(), from.into(), to.into()]).await?;
+        if below.is_some() {
+            return Err(WriteFileError::IsDirectory(path.clone()));
+        }
+        for directory in path.directories() {
+            let found = gate.one::<Row, 2>(CURRENT, [owner(), directory.into()]).await?;
+            if let Some(file) = found {
+                return Err(WriteFileError::ParentIsFile(file.path));
+            }
+        }
+        Ok(())
+    }
+
+    async fn append_version(
+        &self,
+        gate: &Tenant<'_>,
+        write: &WriteFile<'_>,
+        hash: &str,
+    ) -> Result<i64, StoreError> {
+        let key = [self.scope().column().into(), write.path.as_str().into()];
+        let last = gate.one::<LastVersion, 2>(LAST_VERSION, key).await?;
+        let version = last.and_then(|row| row.version).unwrap_or(0) + 1;
+        let values = [
+            self.scope().column().into(),
+            write.path.as_str().into(),
+            version.into(),
+            Some(hash.to_owned()).into(),
+            size(write.content).into(),
+            Some(write.content.to_vec()).into(),
+            write.message.clone().into(),
+            write.source.into(),
+            self.access().actor().label().into(),
+            write.now.0.into(),
+        ];
+        gate.run(INSERT_VERSION, values).await?;
+        Ok(version)
+    }
+
+    async fn upsert(
+        &self,
+        gate: &Tenant<'_>,
+        write: &WriteFile<'_>,
+        hash: &str,
+        version: i64,
+    ) -> Result<(), StoreError> {
+        let values = [
+            self.scope().column().into(),
+            write.path.as_str().into(),
+            write.path.folded().into(),
+            version.into(),
+            hash.into(),
+            size(write.content).into(),
+            write.source.into(),
+            self.access().actor().label().into(),
+            write.now.0.into(),
+        ];
+        gate.run(UPSERT, values).await?;
+        Ok(())
+    }
+
+    /// The last statement of every change: whoever claims work after the commit sees it.
+    async fn raise_generation(&self, transaction: Write<'_>) -> Result<(), StoreError> {
+        let owner = self.scope();
+        transaction.tenant(owner).run(NEXT_GENERATION, [owner.column().into()]).await?;
+        transaction.commit().await
+    }
+
+    fn entry_of(
+        &self,
+        write: &WriteFile<'_>,
+        hash: String,
+        version: i64,
+        overrides: bool,
+    ) -> Result<FileEntry, StoreError> {
+        Ok(FileEntry {
+            path: write.path.clone(),
+            side: Side::of(self.scope()),
+            version: count(version)?,
+            hash,
+            size: write.content.len() as u64,
+            overrides,
+            source: write.source.to_owned(),
+            updated_at: write.now,
+            updated_by: self.access().actor().label(),
+        })
+    }
+}
+
+fn size(content: &[u8]) -> i64 {
+    i64::try_from(content.len()).unwrap_or(i64::MAX)
+}
+
+fn parse(path: &str) -> Result<FilePath, StoreError> {
+    FilePath::parse(path).map_err(|e| StoreError::unreadable("path", e))
+}

@@ -1,0 +1,21 @@
+//! Whether the database answers.
+
+use crate::{StoreError, System};
+use domain::Scope;
+use sea_orm::FromQueryResult;
+
+#[derive(FromQueryResult)]
+struct Row {
+    #[expect(dead_code, reason = "that there is an answer is the answer")]
+    generation: i64,
+}
+
+const PROBE: &str = "SELECT generation FROM organizations WHERE id = $1";
+
+impl System {
+    /// Asks the database for one row.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.gate().one::<Row, 1>(PROBE, [Scope::Global.column().into()]).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! The schema, step by step, each with its way back.
+//!
+//! The statements are the same for both engines: types are spelled as PostgreSQL spells them and
+//! SQLite takes any name. Times are microseconds since 1970, JSON is text, and every primary,
+//! unique and foreign key of a tenant table starts with `organization_id`.
+
+mod m0001_identity;
+mod m0002_files;
+mod m0003_executions;
+
+use crate::{StoreError, sqlite};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement, Value};
+use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
+
+/// One step: statements up, statements down, and the tenant tables it brings.
+pub(crate) struct Step {
+    name: &'static str,
+    up: &'static [&'static str],
+    down: &'static [&'static str],
+    tenant_tables: &'static [&'static str],
+    /// Rows that are there from the start.
+    seeds: fn() -> Vec<(&'static str, Vec<Value>)>,
+}
+
+/// A migration and whether the database has it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct MigrationState {
+    /// Its name.
+    pub name: String,
+    /// Whether it is applied.
+    pub applied: bool,
+}
+
+struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        let steps = [m0001_identity::STEP, m0002_files::STEP, m0003_executions::STEP];
+        steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
+    }
+}
+
+impl MigrationName for Step {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Step {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        for sql in self.up {
+            connection.execute_unprepared(sql).await?;
+        }
+        for table in self.tenant_tables {
+            connection.execute_unprepared(&sqlite::owner_trigger(table)).await?;
+        }
+        for (sql, values) in (self.seeds)() {
+            let backend = connection.get_database_backend();
+            connection.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for sql in self.down {
+            manager.get_connection().execute_unprepared(sql).await?;
+        }
+        Ok(())
+    }
+
+    /// A step is there as a whole or not at all, also when the process dies in it.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
+
+/// Applies what is missing.
+pub(crate) async fn up(connection: &DatabaseConnection) -> Result<Vec<String>, StoreError> {
+    let before = status(connection).await?;
+    if before.iter().all(|step| step.applied) {
+        return Ok(Vec::new());
+    }
+    Migrator::up(connection, None).await?;
+    Ok(before.into_iter().filter(|step| !step.applied).map(|step| step.name).collect())
+}
+
+/// Takes back the last `steps`, or all.
+pub(crate) async fn down(
+    connection: &DatabaseConnection,
+    steps: Option<u32>,
+) -> Result<Vec<String>, StoreError> {
+    let before = status(connection).await?;
+    Migrator::down(connection, steps).await?;
+    let after = status(connection).await?;
+    let gone =
+        before.into_iter().zip(after).filter(|(before, after)| before.applied && !after.applied);
+    Ok(gone.map(|(step, _)| step.name).rev().collect())
+}
+
+/// Every step and whether it is applied. A step this version does not know is an error.
+pub(crate) async fn status(
+    connection: &DatabaseConnection,
+) -> Result<Vec<MigrationState>, StoreError> {
+    let applied = applied(connection).await?;
+    let known: Vec<String> =
+        Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+    if let Some(unknown) = applied.iter().find(|name| !known.contains(name)) {
+        return Err(StoreError::Newer(unknown.clone()));
+    }
+    let state = |name: String| MigrationState { applied: applied.contains(&name), name };
+    Ok(known.into_iter().map(state).collect())
+}
+
+/// Refuses a database that is behind or ahead.
+pub(crate) async fn require_current(connection: &DatabaseConnection) -> Result<(), StoreError> {
+    match status(connection).await?.iter().filter(|step| !step.applied).count() {
+        0 => Ok(()),
+        missing => Err(StoreError::Outdated(missing)),
+    }
+}
+
+async fn applied(connection: &DatabaseConnection) -> Result<Vec<String>, StoreError> {
+    let models = Migrator::get_migration_models(connection).await?;
+    Ok(models.into_iter().map(|model| model.version).collect())
+}

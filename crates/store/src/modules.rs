@@ -1,0 +1,96 @@
+//! What the scopes offer for one module name; the cascade in `domain` decides.
+
+use crate::{
+    Scoped, StoreError,
+    files::{count, prefix_range},
+    gate::Gate,
+};
+use domain::{ModuleName, Scope, cascade::Offer};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use uuid::Uuid;
+
+/// The file behind a module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleFile {
+    /// Its version.
+    pub version: u32,
+    /// SHA-256 of the content, in hex.
+    pub hash: String,
+}
+
+/// What the asking organization and Global offer for one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offers {
+    /// The organization's own; nothing when Global itself asks.
+    pub own: Offer<ModuleFile>,
+    /// Global's.
+    pub global: Offer<ModuleFile>,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    organization_id: Uuid,
+    path: String,
+    version: i64,
+    hash: String,
+}
+
+#[derive(FromQueryResult)]
+struct Owner {
+    #[expect(dead_code, reason = "only whether there is a row matters")]
+    organization_id: Uuid,
+}
+
+const FILES: &str = "SELECT organization_id, path, version, hash FROM workspace_files
+    WHERE organization_id IN ($1, $2) AND path IN ($3, $4)";
+const ANY_BELOW: &str = "SELECT organization_id FROM workspace_files
+    WHERE organization_id = $1 AND path >= $2 AND path < $3 LIMIT 1";
+
+impl Scoped {
+    /// What both scopes offer for `name`.
+    pub async fn module_offers(&self, name: &ModuleName) -> Result<Offers, StoreError> {
+        self.module_offers_through(&self.gate(), name).await
+    }
+
+    pub(crate) async fn module_offers_through<C: ConnectionTrait>(
+        &self,
+        gate: &Gate<'_, C>,
+        name: &ModuleName,
+    ) -> Result<Offers, StoreError> {
+        let places = name.places();
+        let values = [
+            self.scope().column().into(),
+            Scope::Global.column().into(),
+            places.package.as_str().into(),
+            places.module.as_str().into(),
+        ];
+        let nothing = || Offer { package: None, module: None, directory: false };
+        let mut offers = Offers { own: nothing(), global: nothing() };
+        for row in gate.all::<Row, 4>(FILES, values).await? {
+            let file = ModuleFile { version: count(row.version)?, hash: row.hash };
+            let offer = match Scope::from_column(row.organization_id) {
+                Scope::Global => &mut offers.global,
+                Scope::Organization(_) => &mut offers.own,
+            };
+            match row.path == places.package {
+                true => offer.package = Some(file),
+                false => offer.module = Some(file),
+            }
+        }
+        offers.global.directory = has_below(gate, Scope::Global, &places.directory).await?;
+        if self.scope() != Scope::Global {
+            offers.own.directory = has_below(gate, self.scope(), &places.directory).await?;
+        }
+        Ok(offers)
+    }
+}
+
+async fn has_below<C: ConnectionTrait>(
+    gate: &Gate<'_, C>,
+    owner: Scope,
+    directory: &str,
+) -> Result<bool, StoreError> {
+    let (from, to) = prefix_range(&format!("{directory}/"));
+    let values = [owner.column().into(), from.into(), to.into()];
+    Ok(gate.one::<Owner, 3>(ANY_BELOW, values).await?.is_some())
+}

@@ -1,0 +1,235 @@
+//! Organizations: the registry that every other table refers to.
+
+use crate::{StoreError, System};
+use domain::{OrganizationId, Scope, Settings, Slug, Timestamp};
+use sea_orm::FromQueryResult;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A tenant, or Global.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Organization {
+    /// Which.
+    pub scope: Scope,
+    /// Its short name, never changed.
+    pub slug: Slug,
+    /// Its name for people.
+    pub name: String,
+    /// Whether it may do anything.
+    pub status: OrganizationStatus,
+    /// Whether its admins may act in others.
+    pub is_provider: bool,
+    /// Its settings.
+    pub settings: Settings,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// Whether an organization may do anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OrganizationStatus {
+    /// Yes.
+    Active,
+    /// Nobody of it may sign in, nothing of it runs.
+    Suspended,
+}
+
+/// What a new organization needs.
+#[derive(Clone, Debug)]
+pub struct NewOrganization {
+    /// A fresh id.
+    pub id: OrganizationId,
+    /// Its short name.
+    pub slug: Slug,
+    /// Its name for people.
+    pub name: String,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What of an organization can change; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub struct OrganizationChange {
+    /// Its name for people.
+    pub name: Option<String>,
+    /// Whether it may do anything.
+    pub status: Option<OrganizationStatus>,
+}
+
+/// Why an organization was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateOrganizationError {
+    /// Another one has the slug.
+    #[error("an organization `{0}` exists already")]
+    SlugTaken(Slug),
+    /// The platform keeps the slug for itself.
+    #[error("the slug `{0}` is reserved; choose another one")]
+    Reserved(Slug),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an organization was not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteOrganizationError {
+    /// It still has files, users or executions.
+    #[error("the organization is not empty")]
+    NotEmpty,
+    /// The provider cannot go.
+    #[error("the provider organization cannot be deleted")]
+    Provider,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: Uuid,
+    slug: String,
+    name: String,
+    status: String,
+    is_provider: bool,
+    settings_json: String,
+    created_at: i64,
+}
+
+impl TryFrom<Row> for Organization {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let settings = serde_json::from_str(&row.settings_json);
+        Ok(Self {
+            scope: Scope::from_column(row.id),
+            slug: Slug::parse(&row.slug).map_err(|e| StoreError::unreadable("slug", e))?,
+            name: row.name,
+            status: match row.status.as_str() {
+                "active" => OrganizationStatus::Active,
+                _ => OrganizationStatus::Suspended,
+            },
+            is_provider: row.is_provider,
+            settings: settings.map_err(|e| StoreError::unreadable("settings", e))?,
+            created_at: Timestamp(row.created_at),
+        })
+    }
+}
+
+impl OrganizationStatus {
+    /// The word on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+const BY_SLUG: &str = "SELECT id, slug, name, status, is_provider, settings_json, created_at
+    FROM organizations WHERE slug = $1";
+const BY_ID: &str = "SELECT id, slug, name, status, is_provider, settings_json, created_at
+    FROM organizations WHERE id = $1";
+const PAGE: &str = "SELECT id, slug, name, status, is_provider, settings_json, created_at
+    FROM organizations WHERE id > $1 ORDER BY id LIMIT $2";
+const INSERT: &str = "INSERT INTO organizations
+    (id, slug, name, status, is_provider, settings_json, settings_version, generation, created_at)
+    VALUES ($1, $2, $3, 'active', FALSE, '{}', 1, 0, $4)
+    ON CONFLICT (slug) DO NOTHING";
+const UPDATE: &str = "UPDATE organizations
+    SET name = COALESCE($2, name), status = COALESCE($3, status) WHERE id = $1";
+const DELETE: &str = "DELETE FROM organizations WHERE id = $1";
+
+impl System {
+    /// The organization with this short name; Global and the provider have one too.
+    pub async fn organization_by_slug(
+        &self,
+        slug: &Slug,
+    ) -> Result<Option<Organization>, StoreError> {
+        let row = self.gate().one::<Row, 1>(BY_SLUG, [slug.as_str().into()]).await?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// The organization of a scope.
+    pub async fn organization(&self, scope: Scope) -> Result<Option<Organization>, StoreError> {
+        let row = self.gate().one::<Row, 1>(BY_ID, [scope.column().into()]).await?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// Organizations by id, without Global.
+    pub async fn organizations(
+        &self,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<Organization>, StoreError> {
+        let after = after.unwrap_or_else(Uuid::nil);
+        let rows = self.gate().all::<Row, 2>(PAGE, [after.into(), i64::from(limit).into()]).await?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// Creates an organization with the default settings.
+    pub async fn create_organization(
+        &self,
+        new: NewOrganization,
+    ) -> Result<Organization, CreateOrganizationError> {
+        if new.slug.is_reserved() {
+            return Err(CreateOrganizationError::Reserved(new.slug));
+        }
+        let values =
+            [new.id.0.into(), new.slug.as_str().into(), new.name.clone().into(), new.now.0.into()];
+        let write = self.write().await?;
+        let created = write.system().run(INSERT, values).await?;
+        write.commit().await?;
+        if created == 0 {
+            return Err(CreateOrganizationError::SlugTaken(new.slug));
+        }
+        Ok(Organization {
+            scope: Scope::Organization(new.id),
+            slug: new.slug,
+            name: new.name,
+            status: OrganizationStatus::Active,
+            is_provider: false,
+            settings: Settings::default(),
+            created_at: new.now,
+        })
+    }
+
+    /// Changes an organization; the changed one, or nothing if there is none.
+    pub async fn update_organization(
+        &self,
+        id: OrganizationId,
+        change: OrganizationChange,
+    ) -> Result<Option<Organization>, StoreError> {
+        let status = change.status.map(OrganizationStatus::as_str);
+        let values = [id.0.into(), change.name.into(), status.into()];
+        let write = self.write().await?;
+        write.system().run(UPDATE, values).await?;
+        write.commit().await?;
+        self.organization(Scope::Organization(id)).await
+    }
+
+    /// Deletes an organization that has nothing; whether there was one.
+    pub async fn delete_organization(
+        &self,
+        id: OrganizationId,
+    ) -> Result<bool, DeleteOrganizationError> {
+        if id == OrganizationId::PROVIDER {
+            return Err(DeleteOrganizationError::Provider);
+        }
+        let write = self.write().await?;
+        match write.system().run(DELETE, [id.0.into()]).await {
+            Ok(deleted) => {
+                write.commit().await?;
+                Ok(deleted > 0)
+            }
+            Err(StoreError::Database(error)) if is_foreign_key(&error) => {
+                Err(DeleteOrganizationError::NotEmpty)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn is_foreign_key(error: &sea_orm::DbErr) -> bool {
+    matches!(error.sql_err(), Some(sea_orm::SqlErr::ForeignKeyConstraintViolation(_)))
+}

@@ -1,0 +1,55 @@
+//! All that is particular to SQLite: how it is opened, who may write, how it names its errors.
+
+use crate::{StoreError, error::driver_error};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use std::time::Duration;
+
+/// How long a statement waits for another process that is writing.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Connections: SQLite reads in parallel and writes one at a time, so a few do.
+const CONNECTIONS: u32 = 8;
+
+/// Opens the file of a `sqlite:` URL, creating it if `create`.
+///
+/// WAL lets readers go on beside the one writer. `synchronous=FULL` makes a reply of 200 outlive
+/// a power cut. Foreign keys are off by default in SQLite and must be asked for.
+pub(crate) async fn connect(url: &str, create: bool) -> Result<DatabaseConnection, StoreError> {
+    let path = url.strip_prefix("sqlite:").unwrap_or(url).trim_start_matches("//");
+    let path = path.split('?').next().unwrap_or(path).to_owned();
+    let mut options = ConnectOptions::new(url.to_owned());
+    options.max_connections(CONNECTIONS).min_connections(1).sqlx_logging(false);
+    options.record_stmt_in_spans(false).acquire_timeout(Duration::from_secs(10));
+    options.max_lifetime(None::<Duration>).idle_timeout(None::<Duration>);
+    options.test_before_acquire(false);
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        sqlite
+            .create_if_missing(create)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .pragma("journal_mode", "WAL")
+            .pragma("synchronous", "FULL")
+            .pragma("cache_size", "-16000")
+            .pragma("temp_store", "MEMORY")
+            .pragma("trusted_schema", "OFF")
+            .statement_cache_capacity(200)
+    });
+    Database::connect(options).await.map_err(|error| match error.into() {
+        StoreError::CannotOpen(_) => StoreError::CannotOpen(path),
+        other => other,
+    })
+}
+
+/// SQLite's primary result code (the low byte of the extended one).
+pub(crate) fn primary_code(error: &DbErr) -> Option<u32> {
+    let code = driver_error(error)?.as_database_error()?.code()?;
+    code.parse::<u32>().ok().map(|extended| extended & 0xff)
+}
+
+/// Tables whose rows never change their organization, and the trigger that holds it.
+pub(crate) fn owner_trigger(table: &str) -> String {
+    format!(
+        "CREATE TRIGGER {table}_keeps_owner BEFORE UPDATE OF organization_id ON {table} \
+         BEGIN SELECT RAISE(ABORT, 'organization_id is immutable'); END"
+    )
+}

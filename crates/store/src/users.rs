@@ -1,0 +1,245 @@
+//! People who sign in, each inside one organization.
+
+use crate::{Organization, Scoped, StoreError, System, gate::Gate};
+use domain::{Role, Scope, Timestamp, UserId};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use uuid::Uuid;
+
+/// A person of one organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    /// Lower-case address; unique in the organization.
+    pub email: String,
+    /// Name for people.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// Whether they may sign in.
+    pub active: bool,
+    /// Tokens of an earlier epoch are void.
+    pub epoch: i64,
+    /// When they were added.
+    pub created_at: Timestamp,
+}
+
+/// What a new user needs.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// A fresh id.
+    pub id: UserId,
+    /// Address; kept in lower case.
+    pub email: String,
+    /// Name for people.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// Argon2id in PHC form; without one they cannot sign in by password.
+    pub password_hash: Option<String>,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What of a user can change; `None` leaves it. All but the name void their tokens.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// Name for people.
+    pub name: Option<String>,
+    /// What they may do.
+    pub role: Option<Role>,
+    /// Whether they may sign in.
+    pub active: Option<bool>,
+    /// Argon2id in PHC form.
+    pub password_hash: Option<String>,
+}
+
+/// What a sign-in compares against.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The person.
+    pub user: User,
+    /// Argon2id in PHC form, if they have a password.
+    pub password_hash: Option<String>,
+}
+
+/// What the claims of a token stand for at this moment.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The organization the token is for.
+    pub organization: Organization,
+    /// The organization the person is of: another one when a provider's admin acts.
+    pub home: Organization,
+    /// The person.
+    pub user: User,
+}
+
+/// Why a user was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateUserError {
+    /// Somebody of the organization has the address.
+    #[error("a user `{0}` exists already in this organization")]
+    EmailTaken(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: Uuid,
+    email: String,
+    name: String,
+    password_hash: Option<String>,
+    role: String,
+    active: bool,
+    epoch: i64,
+    created_at: i64,
+}
+
+impl TryFrom<Row> for Credentials {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let user = User {
+            id: UserId(row.id),
+            email: row.email,
+            name: row.name,
+            role: row.role.parse().map_err(|e| StoreError::unreadable("role", e))?,
+            active: row.active,
+            epoch: row.epoch,
+            created_at: Timestamp(row.created_at),
+        };
+        Ok(Self { user, password_hash: row.password_hash })
+    }
+}
+
+const BY_ID: &str = "SELECT id, email, name, password_hash, role, active, epoch, created_at
+    FROM users WHERE organization_id = $1 AND id = $2";
+const BY_EMAIL: &str = "SELECT id, email, name, password_hash, role, active, epoch, created_at
+    FROM users WHERE organization_id = $1 AND email = $2";
+const PAGE: &str = "SELECT id, email, name, password_hash, role, active, epoch, created_at
+    FROM users WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+const INSERT: &str = "INSERT INTO users
+    (organization_id, id, email, name, password_hash, role, active, epoch, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, TRUE, 1, $7)
+    ON CONFLICT (organization_id, email) DO NOTHING";
+const UPDATE: &str = "UPDATE users SET
+    name = COALESCE($3, name),
+    role = COALESCE($4, role),
+    active = COALESCE($5, active),
+    password_hash = COALESCE($6, password_hash),
+    epoch = epoch + $7
+    WHERE organization_id = $1 AND id = $2";
+const DELETE: &str = "DELETE FROM users WHERE organization_id = $1 AND id = $2";
+
+impl Scoped {
+    /// Users by id.
+    pub async fn users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let after = after.map_or_else(Uuid::nil, |id| id.0);
+        let values = [self.scope().column().into(), after.into(), i64::from(limit).into()];
+        let rows = self.gate().all::<Row, 3>(PAGE, values).await?;
+        rows.into_iter().map(|row| Credentials::try_from(row).map(|found| found.user)).collect()
+    }
+
+    /// One user.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        find(&self.gate(), self.scope(), id).await
+    }
+
+    /// Adds a user.
+    pub async fn create_user(&self, new: NewUser) -> Result<User, CreateUserError> {
+        let email = new.email.to_lowercase();
+        let values = [
+            self.scope().column().into(),
+            new.id.0.into(),
+            email.clone().into(),
+            new.name.clone().into(),
+            new.password_hash.into(),
+            new.role.as_str().into(),
+            new.now.0.into(),
+        ];
+        let write = self.write().await?;
+        let created = write.tenant(self.scope()).run(INSERT, values).await?;
+        write.commit().await?;
+        if created == 0 {
+            return Err(CreateUserError::EmailTaken(email));
+        }
+        let (name, role) = (new.name, new.role);
+        Ok(User { id: new.id, email, name, role, active: true, epoch: 1, created_at: new.now })
+    }
+
+    /// Changes a user; the changed one, or nothing if there is none.
+    pub async fn update_user(
+        &self,
+        id: UserId,
+        change: UserChange,
+    ) -> Result<Option<User>, StoreError> {
+        let voids = change.role.is_some() || change.active.is_some();
+        let voids = i64::from(voids || change.password_hash.is_some());
+        let values = [
+            self.scope().column().into(),
+            id.0.into(),
+            change.name.into(),
+            change.role.map(Role::as_str).into(),
+            change.active.into(),
+            change.password_hash.into(),
+            voids.into(),
+        ];
+        let write = self.write().await?;
+        write.tenant(self.scope()).run(UPDATE, values).await?;
+        write.commit().await?;
+        self.user(id).await
+    }
+
+    /// Removes a user; whether there was one.
+    pub async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        let values = [self.scope().column().into(), id.0.into()];
+        let deleted = write.tenant(self.scope()).run(DELETE, values).await?;
+        write.commit().await?;
+        Ok(deleted > 0)
+    }
+}
+
+impl System {
+    /// What a sign-in to `scope` with this address compares against.
+    pub async fn credentials(
+        &self,
+        scope: Scope,
+        email: &str,
+    ) -> Result<Option<Credentials>, StoreError> {
+        let values = [scope.column().into(), email.to_lowercase().into()];
+        let row = self.tenant(scope).one::<Row, 2>(BY_EMAIL, values).await?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// What a token's claims stand for now: both organizations and the person must exist.
+    ///
+    /// `home` is the person's own organization; it differs from `scope` when a provider acts.
+    pub async fn session(
+        &self,
+        scope: Scope,
+        home: Scope,
+        user: UserId,
+    ) -> Result<Option<Session>, StoreError> {
+        let Some(organization) = self.organization(scope).await? else { return Ok(None) };
+        let home_organization = match scope == home {
+            true => Some(organization.clone()),
+            false => self.organization(home).await?,
+        };
+        let Some(home_organization) = home_organization else { return Ok(None) };
+        let Some(user) = find(&self.tenant(home), home, user).await? else { return Ok(None) };
+        Ok(Some(Session { organization, home: home_organization, user }))
+    }
+}
+
+/// One user of `scope`, through whatever gate is open.
+pub(crate) async fn find<C: ConnectionTrait>(
+    gate: &Gate<'_, C>,
+    scope: Scope,
+    id: UserId,
+) -> Result<Option<User>, StoreError> {
+    let row = gate.one::<Row, 2>(BY_ID, [scope.column().into(), id.0.into()]).await?;
+    row.map(|row| Credentials::try_from(row).map(|found| found.user)).transpose()
+}

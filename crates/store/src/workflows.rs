@@ -1,0 +1,191 @@
+//! Workflows, as the analysis of files found them, looked up by name through the cascade.
+
+use crate::{
+    Scoped, StoreError, WriteFileError,
+    gate::Gate,
+    sides::{self, Sides},
+};
+use domain::{
+    FilePath, Scope,
+    analysis::Workflow,
+    cascade::{Resolution, resolve, resolve_module},
+    scope::Side,
+};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+
+/// A workflow as one organization sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkflowEntry {
+    /// What the analysis found.
+    pub workflow: Workflow,
+    /// Whose file it is in.
+    pub side: Side,
+    /// The file.
+    pub path: FilePath,
+    /// Whether this is the organization's and Global has one of the same name.
+    pub overrides: bool,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    name: String,
+    path: String,
+    function: String,
+    line: i64,
+    description: String,
+    is_async: bool,
+    parameters_json: String,
+    options_json: String,
+}
+
+#[derive(FromQueryResult)]
+struct Taken {
+    path: String,
+}
+
+const ONE: &str = "SELECT name, path, function, line, description, is_async, parameters_json,
+    options_json FROM workflows WHERE organization_id = $1 AND name = $2";
+const PAGE: &str = "SELECT name, path, function, line, description, is_async, parameters_json,
+    options_json FROM workflows WHERE organization_id = $1 AND name > $2 ORDER BY name LIMIT $3";
+const CLEAR: &str = "DELETE FROM workflows WHERE organization_id = $1 AND path = $2";
+const TAKEN: &str = "SELECT path FROM workflows WHERE organization_id = $1 AND name = $2";
+const INSERT: &str = "INSERT INTO workflows (organization_id, name, path, function, line,
+    description, is_async, parameters_json, options_json)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+
+impl Scoped {
+    /// The workflow a name means for the asking organization.
+    ///
+    /// A workflow whose file is hidden in the cascade (the organization overrides the file and
+    /// dropped the function) does not exist for the organization.
+    pub async fn workflow(&self, name: &str) -> Result<Option<WorkflowEntry>, StoreError> {
+        self.workflow_through(&self.gate(), name).await
+    }
+
+    pub(crate) async fn workflow_through<C: ConnectionTrait>(
+        &self,
+        gate: &Gate<'_, C>,
+        name: &str,
+    ) -> Result<Option<WorkflowEntry>, StoreError> {
+        let one = async |owner: Scope| {
+            let row = gate.one::<Row, 2>(ONE, [owner.column().into(), name.into()]).await?;
+            self.reachable(gate, owner, row).await
+        };
+        let own = match self.scope() {
+            Scope::Global => None,
+            organization => one(organization).await?,
+        };
+        choose(own, one(Scope::Global).await?)
+    }
+
+    /// Workflows by name, each once, as the cascade has them.
+    pub async fn workflows(
+        &self,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<WorkflowEntry>, StoreError> {
+        let mut after = after.unwrap_or_default();
+        let mut found = Vec::new();
+        // Hidden workflows leave gaps, so a page may need more than one look.
+        loop {
+            let names = self.workflow_names(&after, limit).await?;
+            let Some((last, _)) = names.last_key_value() else { return Ok(found) };
+            after.clone_from(last);
+            for (own, global) in names.into_values() {
+                let own = self.reachable(&self.gate(), self.scope(), own).await?;
+                let global = self.reachable(&self.gate(), Scope::Global, global).await?;
+                found.extend(choose(own, global)?);
+                if found.len() == limit as usize {
+                    return Ok(found);
+                }
+            }
+        }
+    }
+
+    async fn workflow_names(&self, after: &str, limit: u32) -> Result<Sides<Row>, StoreError> {
+        let page = async |owner: Scope| {
+            let values = [owner.column().into(), after.into(), i64::from(limit).into()];
+            self.gate().all::<Row, 3>(PAGE, values).await
+        };
+        let own = match self.scope() {
+            Scope::Global => Vec::new(),
+            organization => page(organization).await?,
+        };
+        let names = sides::pair(own, page(Scope::Global).await?, |row| &row.name);
+        Ok(names.into_iter().take(limit as usize).collect())
+    }
+
+    /// The row, if importing its module gets the very file it is in.
+    async fn reachable<C: ConnectionTrait>(
+        &self,
+        gate: &Gate<'_, C>,
+        owner: Scope,
+        row: Option<Row>,
+    ) -> Result<Option<Row>, StoreError> {
+        let Some(row) = row else { return Ok(None) };
+        let Some(name) = parse(&row.path)?.module() else { return Ok(None) };
+        let offers = self.module_offers_through(gate, &name).await?;
+        let is_package = row.path == name.places().package;
+        let reachable = match resolve_module(offers.own, offers.global) {
+            Resolution::File { side, form, .. } => {
+                side == Side::of(owner) && (form == domain::cascade::Form::Package) == is_package
+            }
+            Resolution::Namespace | Resolution::None => false,
+        };
+        Ok(reachable.then_some(row))
+    }
+}
+
+/// Puts the workflows of a file in the place of those it had.
+pub(crate) async fn replace<C: ConnectionTrait>(
+    gate: &Gate<'_, C>,
+    owner: Scope,
+    path: &FilePath,
+    workflows: &[Workflow],
+) -> Result<(), WriteFileError> {
+    gate.run(CLEAR, [owner.column().into(), path.as_str().into()]).await?;
+    for workflow in workflows {
+        let key = [owner.column().into(), workflow.name.as_str().into()];
+        if let Some(taken) = gate.one::<Taken, 2>(TAKEN, key).await? {
+            let name = workflow.name.clone();
+            return Err(WriteFileError::WorkflowTaken { name, path: taken.path });
+        }
+        let options = serde_json::Value::Object(workflow.options.clone()).to_string();
+        let values = [
+            owner.column().into(),
+            workflow.name.as_str().into(),
+            path.as_str().into(),
+            workflow.function.as_str().into(),
+            i64::from(workflow.line).into(),
+            workflow.description.as_str().into(),
+            workflow.is_async.into(),
+            workflow.parameters.to_string().into(),
+            options.into(),
+        ];
+        gate.run(INSERT, values).await?;
+    }
+    Ok(())
+}
+
+fn choose(own: Option<Row>, global: Option<Row>) -> Result<Option<WorkflowEntry>, StoreError> {
+    let overrides = own.is_some() && global.is_some();
+    resolve(own, global).map(|(side, row)| entry(row, side, overrides)).transpose()
+}
+
+fn entry(row: Row, side: Side, overrides: bool) -> Result<WorkflowEntry, StoreError> {
+    let json = |e: serde_json::Error| StoreError::unreadable("workflow", e);
+    let workflow = Workflow {
+        name: row.name,
+        function: row.function,
+        line: u32::try_from(row.line).unwrap_or(0),
+        description: row.description,
+        is_async: row.is_async,
+        parameters: serde_json::from_str(&row.parameters_json).map_err(json)?,
+        options: serde_json::from_str(&row.options_json).map_err(json)?,
+    };
+    Ok(WorkflowEntry { workflow, side, path: parse(&row.path)?, overrides })
+}
+
+fn parse(path: &str) -> Result<FilePath, StoreError> {
+    FilePath::parse(path).map_err(|e| StoreError::unreadable("path", e))
+}
