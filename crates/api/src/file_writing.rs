@@ -12,7 +12,6 @@ use domain::{
     FilePath,
     analysis::{Analysis, SyntaxError},
 };
-use sha2::{Digest, Sha256};
 use store::{Precondition, WriteFile, WriteFileError};
 
 /// A write that somebody ordered.
@@ -40,7 +39,6 @@ pub async fn write(
     let write = WriteFile {
         path: order.path,
         content: &order.content,
-        hash: hex::encode(Sha256::digest(&order.content)),
         message: order.message,
         source: "api",
         precondition: order.if_match.precondition(),

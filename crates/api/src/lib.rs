@@ -5,7 +5,6 @@
 //! starts a process or writes SQL.
 
 pub mod access_table;
-pub mod clock;
 pub mod cursor;
 pub mod etag;
 pub mod extract;
@@ -33,7 +32,7 @@ mod router;
 mod sessions;
 mod state;
 
-pub use clock::{Clock, SystemClock};
+pub use jobs::{Clock, SystemClock};
 pub use keys::{KeysError, SigningKeys};
 pub use passwords::{PasswordError, hash_password};
 pub use router::router;

@@ -1,7 +1,6 @@
 //! What every handler shares.
 
 use crate::{
-    clock::Clock,
     cursor::Cursors,
     inputs::Inputs,
     keys::SigningKeys,
@@ -11,7 +10,7 @@ use crate::{
     tokens::Tokens,
 };
 use domain::{Timestamp, analysis::Analyser};
-use jobs::Bells;
+use jobs::{Bells, Clock};
 use std::{ops::Deref, sync::Arc};
 use store::{Scoped, Store};
 

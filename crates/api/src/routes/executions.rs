@@ -349,6 +349,7 @@ pub async fn cancel(
 ) -> Result<Json<ExecutionReply>, ExecutionsError> {
     let scoped = state.scoped(&signed);
     scoped.request_cancel(id, state.now()).await?.ok_or(ExecutionsError::NotThere)?;
+    state.bells.ring_cancel();
     state.bells.ring_execution(id);
     let found = scoped.execution(id).await?;
     found.map(|found| Json(found.into())).ok_or(ExecutionsError::NotThere)
