@@ -11,6 +11,7 @@ pub mod module_name;
 pub mod scope;
 pub mod settings;
 pub mod slug;
+mod standard_library;
 pub mod time;
 
 pub use access::{Access, Actor, Role};

@@ -1,6 +1,6 @@
 //! The dotted name of a Python module, and the names a workspace may not take.
 
-use crate::file_path::FilePath;
+use crate::{file_path::FilePath, standard_library::STANDARD_LIBRARY};
 use unicode_normalization::UnicodeNormalization;
 
 /// A name like `shared.halopsa`: identifiers joined by dots.
@@ -98,8 +98,6 @@ const KEYWORDS: &[&str] = &[
     "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while",
     "with", "yield",
 ];
-
-include!("standard_library.rs");
 
 #[cfg(test)]
 mod tests {

@@ -1,1 +1,38 @@
-//! Placeholder.
+//! Runs executions: one fresh Python process each, forked from a zygote, told its files through
+//! sealed memory, heard through a socket, killed with everything it started.
+//!
+//! The way of one run, file by file: [`Runner::run`] → `execution` asks `bundles` for the two
+//! scopes' files (`bundle` has the layout) → `zygote` forks a child over the `control` channel →
+//! `listening` reads its `frames`, `calls` answers the SDK, `logs` and `output` keep what it says
+//! → `watching` ends it in time → `outcome` says how it went. The Python side is `python/`, and
+//! `docs/runtime-protocol.md` is what both keep to.
+
+mod analyser;
+mod bundle;
+mod bundles;
+mod calls;
+mod control;
+mod execution;
+mod frames;
+mod listening;
+mod logs;
+mod memfile;
+mod outcome;
+mod output;
+mod process;
+mod python;
+mod request;
+mod runner;
+mod runtime_files;
+mod sources;
+mod tools;
+mod watching;
+mod zygote;
+
+pub use python::{NoPython, Python};
+pub use request::{
+    Entry, NotStarted, OrganizationInfo, RunLimits, RunReport, RunRequest, Timings, UserInfo,
+};
+pub use runner::{Runner, RunnerError, RunnerOptions};
+pub use sources::SourceError;
+pub use zygote::{SpawnFailed, ZygoteFailed};

@@ -1,6 +1,6 @@
 //! Organizations: the registry that every other table refers to.
 
-use crate::{StoreError, System};
+use crate::{StoreError, System, sqlite};
 use domain::{OrganizationId, Scope, Settings, Slug, Timestamp};
 use sea_orm::FromQueryResult;
 use serde::{Deserialize, Serialize};
@@ -222,14 +222,10 @@ impl System {
                 write.commit().await?;
                 Ok(deleted > 0)
             }
-            Err(StoreError::Database(error)) if is_foreign_key(&error) => {
+            Err(StoreError::Database(error)) if sqlite::is_foreign_key(&error) => {
                 Err(DeleteOrganizationError::NotEmpty)
             }
             Err(error) => Err(error.into()),
         }
     }
-}
-
-fn is_foreign_key(error: &sea_orm::DbErr) -> bool {
-    matches!(error.sql_err(), Some(sea_orm::SqlErr::ForeignKeyConstraintViolation(_)))
 }

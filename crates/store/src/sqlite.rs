@@ -42,8 +42,17 @@ pub(crate) async fn connect(url: &str, create: bool) -> Result<DatabaseConnectio
 
 /// SQLite's primary result code (the low byte of the extended one).
 pub(crate) fn primary_code(error: &DbErr) -> Option<u32> {
-    let code = driver_error(error)?.as_database_error()?.code()?;
-    code.parse::<u32>().ok().map(|extended| extended & 0xff)
+    extended_code(error).map(|extended| extended & 0xff)
+}
+
+/// Whether a statement failed because other rows refer to the one it would remove: as a violated
+/// key (787), or as the RESTRICT action, which SQLite reports as a trigger's (1811).
+pub(crate) fn is_foreign_key(error: &DbErr) -> bool {
+    matches!(extended_code(error), Some(787 | 1811))
+}
+
+fn extended_code(error: &DbErr) -> Option<u32> {
+    driver_error(error)?.as_database_error()?.code()?.parse().ok()
 }
 
 /// Tables whose rows never change their organization, and the trigger that holds it.

@@ -1,0 +1,37 @@
+# `make` alone lists the commands.
+
+PYTHON ?= python3
+CARGO ?= cargo
+TEST := $(if $(shell command -v cargo-nextest),nextest run,test)
+
+.DEFAULT_GOAL := help
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: ## Two organizations, one override, the proof of isolation; SERVE=1 keeps serving
+	$(CARGO) build --quiet --release --package bifrost
+	./target/release/bifrost demo $(if $(SERVE),--serve)
+
+test: ## Everything that has to hold, in minutes
+	$(CARGO) $(TEST) --workspace
+	$(PYTHON) -m unittest discover -s python/tests -t python
+
+check: format lint tidy test ## What CI runs, and the long forms of the tests
+	BIFROST_FULL=1 $(CARGO) $(TEST) --package bifrost
+	BIFROST_IMPORT_CASES=5000 $(PYTHON) -m unittest discover -s python/tests -t python -p 'test_differential*.py'
+
+format: ## Formatting, as it must be
+	$(CARGO) fmt --all --check
+
+lint: ## Lints
+	$(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
+
+tidy: ## Rules of this repository that no compiler knows
+	$(CARGO) xtask tidy
+
+bench: ## The figures of the README, measured here
+	$(CARGO) build --quiet --release --package bifrost
+	$(PYTHON) bench/run.py
+
+.PHONY: help demo test check format lint tidy bench

@@ -1,0 +1,144 @@
+//! `bifrost admin`: organizations and users, directly in the database.
+
+use crate::{
+    arguments::{AdminAction, AdminOptions, Places},
+    talk,
+};
+use anyhow::{Context, bail};
+use domain::{Access, OrganizationId, Role, Slug, UserId};
+use jobs::{Clock, SystemClock};
+use serde_json::json;
+use std::{io::Read, process::ExitCode};
+use store::{NewOrganization, NewUser, Organization, Reason, Store};
+use uuid::Uuid;
+
+/// Longest password, in bytes: enough for any phrase, too short to be used against the hash.
+const MAX_PASSWORD: usize = 1024;
+/// Shortest password, in characters.
+const MIN_PASSWORD: usize = 8;
+
+/// Runs the command.
+pub async fn run(options: AdminOptions) -> anyhow::Result<ExitCode> {
+    let outer = options.places;
+    match options.action {
+        AdminAction::CreateOrganization { slug, name, json, places } => {
+            let store = open(places.or(outer)).await?;
+            let created = create_organization(&store, &slug, name).await?;
+            tell(json, &created)
+        }
+        AdminAction::CreateUser {
+            organization,
+            email,
+            role,
+            name,
+            password_stdin,
+            json,
+            places,
+        } => {
+            let role: Role = role.parse()?;
+            let password = if password_stdin { Some(read_password()?) } else { None };
+            let store = open(places.or(outer)).await?;
+            let organization = find(&store, &organization).await?;
+            let name = name.unwrap_or_else(|| email.clone());
+            let id = create_user(&store, &organization, email, name, role, password).await?;
+            tell(json, &id)
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn open(places: Places) -> anyhow::Result<Store> {
+    let data = places.resolve()?;
+    data.create_directory()?;
+    Ok(Store::create(&data.database_url).await?)
+}
+
+/// Adds an organization; the created one as the API shows it.
+pub async fn create_organization(
+    store: &Store,
+    slug: &str,
+    name: String,
+) -> anyhow::Result<serde_json::Value> {
+    let slug = Slug::parse(slug)?;
+    if name.trim().is_empty() {
+        bail!("the name is empty");
+    }
+    let new = NewOrganization {
+        id: OrganizationId(Uuid::now_v7()),
+        slug,
+        name,
+        now: SystemClock.now(),
+    };
+    let created = store.system(Reason::Organizations).create_organization(new).await?;
+    Ok(json!({
+        "id": created.scope.organization(),
+        "slug": created.slug,
+        "name": created.name,
+        "status": created.status,
+        "is_provider": created.is_provider,
+    }))
+}
+
+/// The organization of a short name, which must not be Global.
+pub async fn find(store: &Store, slug: &str) -> anyhow::Result<Organization> {
+    let found = store.system(Reason::Organizations).organization_by_slug(&Slug::parse(slug)?).await?;
+    match found {
+        Some(global) if global.scope == domain::Scope::Global => {
+            bail!("Global has no users; use `provider`, whose admins may act in Global")
+        }
+        Some(organization) => Ok(organization),
+        None => bail!("there is no organization `{slug}`; see `bifrost admin create-organization`"),
+    }
+}
+
+/// Adds a user; the created one as the API shows it.
+pub async fn create_user(
+    store: &Store,
+    organization: &Organization,
+    email: String,
+    name: String,
+    role: Role,
+    password: Option<String>,
+) -> anyhow::Result<serde_json::Value> {
+    if !email.contains('@') || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        bail!("`{email}` is not an e-mail address");
+    }
+    let password_hash = password.map(|password| api::hash_password(&password)).transpose()?;
+    let access = Access::for_operator(organization.scope);
+    let id = UserId(Uuid::now_v7());
+    let new = NewUser { id, email, name, role, password_hash, now: SystemClock.now() };
+    let user = store.scoped(&access).create_user(new).await?;
+    Ok(json!({
+        "id": user.id,
+        "organization": organization.slug,
+        "email": user.email,
+        "name": user.name,
+        "role": user.role,
+    }))
+}
+
+fn read_password() -> anyhow::Result<String> {
+    let mut text = String::new();
+    let limit = MAX_PASSWORD as u64 + 2;
+    let read = std::io::stdin().take(limit).read_to_string(&mut text);
+    read.context("the password could not be read from standard input")?;
+    let password = text.strip_suffix('\n').unwrap_or(&text);
+    let password = password.strip_suffix('\r').unwrap_or(password);
+    if password.chars().count() < MIN_PASSWORD {
+        bail!("the password is too short; use at least {MIN_PASSWORD} characters");
+    }
+    if password.len() > MAX_PASSWORD {
+        bail!("the password is too long; use at most {MAX_PASSWORD} bytes");
+    }
+    Ok(password.to_owned())
+}
+
+fn tell(as_json: bool, created: &serde_json::Value) {
+    if as_json {
+        talk::print_json(created);
+        return;
+    }
+    let word = |key: &str| created[key].as_str().unwrap_or_default().to_owned();
+    let what = if created["email"].is_null() { word("slug") } else { word("email") };
+    talk::print(&format!("created {what} ({})", word("id")));
+}

@@ -1,0 +1,184 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Runs Python automations for many organizations from one code base.
+#[derive(Debug, Parser)]
+#[command(name = "bifrost", version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What to log to standard error, e.g. `info` or `warn,runner=debug`
+    #[arg(long, env = "BIFROST_LOG", default_value = "warn", global = true)]
+    pub log: String,
+    /// Log lines as JSON
+    #[arg(long, env = "BIFROST_LOG_JSON", global = true)]
+    pub log_json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Two organizations, an override, runs, the proof of isolation; ends by itself
+    Demo(DemoOptions),
+    /// Serve the API and run executions
+    Serve(ServeOptions),
+    /// Change the schema of the database
+    Migrate(MigrateOptions),
+    /// Organizations and users, directly in the database
+    Admin(AdminOptions),
+    /// Check configuration, database and interpreter, and say how to mend them
+    Doctor(DoctorOptions),
+}
+
+/// Where things are. A flag wins over its variable, that over `bifrost.toml`, that over the default.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Places {
+    /// Directory of the database, the keys and the runtime [default: ./bifrost-data]
+    #[arg(long, env = "BIFROST_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Database [default: sqlite:DATA_DIR/bifrost.db]
+    #[arg(long, env = "BIFROST_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// File that holds the database URL, for URLs with a password
+    #[arg(long, env = "BIFROST_DATABASE_URL_FILE", conflicts_with = "database_url")]
+    pub database_url_file: Option<PathBuf>,
+    /// Configuration file [default: ./bifrost.toml, if there is one]
+    #[arg(long, env = "BIFROST_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServeOptions {
+    #[command(flatten)]
+    pub places: Places,
+    /// Address to listen on [default: 127.0.0.1:8000]
+    #[arg(long, env = "BIFROST_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// What this process does [default: all]
+    #[arg(long, env = "BIFROST_ROLE")]
+    pub role: Option<Role>,
+    /// Shared cache; this build keeps its cache in memory and refuses any
+    #[arg(long, env = "BIFROST_REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+    /// Python interpreter, 3.11 or later [default: the first `python3` on the path]
+    #[arg(long, env = "BIFROST_PYTHON")]
+    pub python: Option<PathBuf>,
+    /// Executions at the same time [default: four per core]
+    #[arg(long, env = "BIFROST_CONCURRENCY")]
+    pub concurrency: Option<u32>,
+    /// Seconds that running executions get to finish when the server stops [default: 30]
+    #[arg(long, env = "BIFROST_DRAIN_SECONDS")]
+    pub drain_seconds: Option<u32>,
+}
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Both of the others
+    All,
+    /// Answer HTTP
+    Api,
+    /// Run executions
+    Worker,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoOptions {
+    /// Keep serving the demo's organizations afterwards
+    #[arg(long)]
+    pub serve: bool,
+    /// Address to serve on afterwards
+    #[arg(long, default_value = "127.0.0.1:8000", requires = "serve")]
+    pub listen: SocketAddr,
+    /// Python interpreter, 3.11 or later
+    #[arg(long, env = "BIFROST_PYTHON")]
+    pub python: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct MigrateOptions {
+    #[command(flatten)]
+    pub places: Places,
+    #[command(subcommand)]
+    pub action: MigrateAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MigrateAction {
+    /// Apply what is missing
+    Up,
+    /// Take back the last N migrations, or all; tables and their rows are dropped
+    Down {
+        /// How many [default: all]
+        steps: Option<u32>,
+    },
+    /// List migrations
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct AdminOptions {
+    #[command(flatten)]
+    pub places: Places,
+    #[command(subcommand)]
+    pub action: AdminAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AdminAction {
+    /// Add an organization
+    CreateOrganization {
+        /// Short name: a-z, 0-9 and `-`, 2 to 63 characters; it never changes
+        #[arg(long)]
+        slug: String,
+        /// Name for people
+        #[arg(long)]
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Add a user to an organization
+    CreateUser {
+        /// Short name of the organization; `provider` for the people who run the platform
+        #[arg(long)]
+        organization: String,
+        /// Address they sign in with
+        #[arg(long)]
+        email: String,
+        /// `admin`, `ops` or `viewer`
+        #[arg(long)]
+        role: String,
+        /// Name for people [default: the address]
+        #[arg(long)]
+        name: Option<String>,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        places: Places,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorOptions {
+    #[command(flatten)]
+    pub places: Places,
+    /// Python interpreter, 3.11 or later
+    #[arg(long, env = "BIFROST_PYTHON")]
+    pub python: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

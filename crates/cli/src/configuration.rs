@@ -1,0 +1,160 @@
+//! Where a value comes from: flag, then variable (both by clap), then `bifrost.toml`, then default.
+
+use crate::arguments::{Places, Role, ServeOptions};
+use anyhow::{Context, bail};
+use serde::Deserialize;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Everything `serve` needs, decided.
+#[derive(Clone, Debug)]
+pub struct Serve {
+    /// Directory and database.
+    pub data: Data,
+    /// Address.
+    pub listen: SocketAddr,
+    /// What this process does.
+    pub role: Role,
+    /// Interpreter, if not the first on the path.
+    pub python: Option<PathBuf>,
+    /// Executions at the same time.
+    pub concurrency: u32,
+    /// How long running executions may go on when the server stops.
+    pub drain: Duration,
+}
+
+/// Where the data is.
+#[derive(Clone, Debug)]
+pub struct Data {
+    /// Keys, runtime and, by default, the database.
+    pub directory: PathBuf,
+    /// `sqlite:PATH`
+    pub database_url: String,
+}
+
+/// `bifrost.toml`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Configured {
+    data_dir: Option<PathBuf>,
+    database_url: Option<String>,
+    listen: Option<SocketAddr>,
+    role: Option<Role>,
+    redis_url: Option<String>,
+    python: Option<PathBuf>,
+    concurrency: Option<u32>,
+    drain_seconds: Option<u32>,
+}
+
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
+const PER_CORE: usize = 4;
+const DRAIN_SECONDS: u32 = 30;
+
+impl ServeOptions {
+    /// Decides every value.
+    pub fn resolve(self) -> anyhow::Result<Serve> {
+        let configured = read(self.places.config.as_deref())?;
+        if self.redis_url.or(configured.redis_url.clone()).is_some() {
+            bail!("this build has no Redis cache; start without --redis-url and BIFROST_REDIS_URL");
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let concurrency = self.concurrency.or(configured.concurrency);
+        let drain = self.drain_seconds.or(configured.drain_seconds).unwrap_or(DRAIN_SECONDS);
+        Ok(Serve {
+            listen: self.listen.or(configured.listen).unwrap_or(LISTEN),
+            role: self.role.or(configured.role).unwrap_or(Role::All),
+            python: self.python.or(configured.python.clone()),
+            concurrency: concurrency.unwrap_or_else(|| (cores * PER_CORE) as u32).max(1),
+            drain: Duration::from_secs(drain.into()),
+            data: data(self.places, configured)?,
+        })
+    }
+}
+
+impl Places {
+    /// Decides where the data is.
+    pub fn resolve(self) -> anyhow::Result<Data> {
+        let configured = read(self.config.as_deref())?;
+        data(self, configured)
+    }
+
+    /// These, with `others` where nothing is said: `bifrost admin` takes them in two places.
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            data_dir: self.data_dir.or(others.data_dir),
+            database_url: self.database_url.or(others.database_url),
+            database_url_file: self.database_url_file.or(others.database_url_file),
+            config: self.config.or(others.config),
+        }
+    }
+}
+
+impl Data {
+    /// Makes the directory, readable by nobody else.
+    pub fn create_directory(&self) -> anyhow::Result<()> {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
+        made.with_context(|| {
+            format!("the data directory `{}` cannot be made", self.directory.display())
+        })
+    }
+}
+
+fn data(places: Places, configured: Configured) -> anyhow::Result<Data> {
+    let directory = places.data_dir.or(configured.data_dir);
+    let directory = directory.unwrap_or_else(|| PathBuf::from("bifrost-data"));
+    let from_file = places.database_url_file.map(|path| read_secret(&path)).transpose()?;
+    let url = places.database_url.or(from_file).or(configured.database_url);
+    let default = || format!("sqlite:{}", directory.join("bifrost.db").display());
+    Ok(Data { database_url: url.unwrap_or_else(default), directory })
+}
+
+fn read_secret(path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("`{}` cannot be read", path.display()))?;
+    Ok(text.trim_end().to_owned())
+}
+
+fn read(path: Option<&Path>) -> anyhow::Result<Configured> {
+    let file = match path {
+        Some(path) => config::File::from(path.to_path_buf()).required(true),
+        None => config::File::from(PathBuf::from("bifrost.toml")).required(false),
+    };
+    let name = path.unwrap_or(Path::new("bifrost.toml")).display().to_string();
+    let source = file.format(config::FileFormat::Toml);
+    let built = config::Config::builder().add_source(source).build();
+    let read = built.and_then(config::Config::try_deserialize);
+    read.with_context(|| format!("the configuration file `{name}` cannot be used"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("some.toml");
+        std::fs::write(&path, "data_dir = \"/from/file\"\nconcurrency = 3\n").expect("written");
+        let places = Places { config: Some(path.clone()), ..Places::default() };
+        let serve = ServeOptions { places: places.clone(), ..ServeOptions::default() };
+        let serve = serve.resolve().expect("resolved");
+        assert_eq!(serve.data.database_url, "sqlite:/from/file/bifrost.db");
+        assert_eq!((serve.concurrency, serve.listen), (3, LISTEN));
+        let flagged = Places { data_dir: Some("/from/flag".into()), ..places };
+        assert_eq!(flagged.resolve().expect("resolved").directory, PathBuf::from("/from/flag"));
+    }
+
+    #[test]
+    fn an_unknown_key_and_a_missing_file_are_told() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("some.toml");
+        std::fs::write(&path, "datadir = 1\n").expect("written");
+        let told = |path: &Path| format!("{:#}", read(Some(path)).expect_err("refused"));
+        assert!(told(&path).contains("datadir"), "{}", told(&path));
+        assert!(told(Path::new("/nowhere.toml")).contains("/nowhere.toml"));
+    }
+}

@@ -1,0 +1,164 @@
+//! One bundle: built from a snapshot of the store, reusing what the one before it holds.
+
+use super::{NoBundle, Wanted};
+use crate::{
+    bundle::{self, BundleFile, EntryKind, Table, codes},
+    memfile::MemFile,
+    sources::{Index, IndexedFile, SourceError, Sources},
+};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// A bundle and, as far as they have been compiled, its codes.
+pub(crate) struct Bundle {
+    pub generation: i64,
+    pub file: Arc<MemFile>,
+    codes: RwLock<Arc<MemFile>>,
+    compiled: AtomicBool,
+    size: u64,
+}
+
+impl Bundle {
+    /// The codes that are there by now.
+    pub(crate) fn codes(&self) -> Arc<MemFile> {
+        self.codes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_codes(&self, codes: MemFile) {
+        *self.codes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(codes);
+    }
+
+    /// Whether everything that can be compiled is.
+    pub(crate) fn is_compiled(&self) -> bool {
+        self.compiled.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_compiled(&self) {
+        self.compiled.store(true, Ordering::Release);
+    }
+
+    /// Bytes of memory it takes.
+    pub(super) fn size(&self) -> u64 {
+        self.size + self.codes().size().unwrap_or(0)
+    }
+}
+
+/// Builds the bundle of a scope as it is now.
+pub(super) async fn build(
+    sources: &Sources,
+    wanted: &Wanted<'_>,
+    previous: Option<&Bundle>,
+) -> Result<Bundle, NoBundle> {
+    let index = sources.index(wanted.access, wanted.owner).await?;
+    if index.generation < wanted.generation {
+        let text =
+            format!("generation {} is asked for, {} is there", wanted.generation, index.generation);
+        return Err(SourceError::Odd(text).into());
+    }
+    let held = previous.map(Held::read).transpose()?;
+    let files = collect(sources, wanted, &index, held.as_ref()).await?;
+    let generation = u64::try_from(index.generation).unwrap_or(0);
+    let slug = wanted.slug.to_owned();
+    let write = move || bundle::write(&slug, generation, &files);
+    // Thousands of files take tens of milliseconds: not on a thread that others wait for.
+    let bytes = tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?;
+    let file = MemFile::sealed("bifrost-bundle", &bytes)?;
+    let codes = match (previous, &held) {
+        (Some(previous), Some(held)) => carry_over(&file, previous, held)?,
+        _ => codes::blank(Table::read(&file)?.len())?,
+    };
+    Ok(Bundle {
+        generation: index.generation,
+        file: Arc::new(file),
+        codes: RwLock::new(Arc::new(codes)),
+        compiled: AtomicBool::new(false),
+        size: bytes.len() as u64,
+    })
+}
+
+/// What an earlier bundle holds.
+struct Held {
+    file: Arc<MemFile>,
+    table: Table,
+}
+
+impl Held {
+    fn read(bundle: &Bundle) -> io::Result<Self> {
+        Ok(Self { file: bundle.file.clone(), table: Table::read(&bundle.file)? })
+    }
+}
+
+/// The files of the index with their contents; only what is not held already is asked for.
+async fn collect(
+    sources: &Sources,
+    wanted: &Wanted<'_>,
+    index: &Index,
+    held: Option<&Held>,
+) -> Result<Vec<BundleFile>, NoBundle> {
+    let known: HashMap<_, _> = held
+        .into_iter()
+        .flat_map(|held| held.table.entries())
+        .filter(|entry| entry.kind == EntryKind::File)
+        .map(|entry| ((entry.path, entry.hash), entry.data))
+        .collect();
+    let place = |file: &IndexedFile| known.get(&(file.path.as_str(), file.hash)).copied();
+    let missing: Vec<(String, u32)> = index
+        .files
+        .iter()
+        .filter(|file| place(file).is_none())
+        .map(|file| (file.path.clone(), file.version))
+        .collect();
+    let mut fetched = match missing.as_slice() {
+        [] => HashMap::new(),
+        some => sources.contents(wanted.access, wanted.owner, some).await?,
+    };
+    let mut files = Vec::with_capacity(index.files.len());
+    for file in &index.files {
+        let content = match (place(file), held) {
+            (Some((offset, length)), Some(held)) => held.file.read(offset, length)?,
+            _ => fetched.remove(&file.path).ok_or_else(|| incomplete(&file.path))?,
+        };
+        let (path, version, hash) = (file.path.clone(), file.version, file.hash);
+        files.push(BundleFile { path, version, hash, content, pinned: false });
+    }
+    Ok(files)
+}
+
+fn incomplete(path: &str) -> NoBundle {
+    SourceError::Odd(format!("the content of `{path}` is missing")).into()
+}
+
+/// The codes of the earlier bundle that are still right: same origin, same source.
+fn carry_over(file: &MemFile, previous: &Bundle, held: &Held) -> io::Result<MemFile> {
+    let table = Table::read(file)?;
+    let mut old = codes::read(&previous.codes(), held.table.len())?;
+    let by_source: HashMap<_, _> = held
+        .table
+        .entries()
+        .filter(|entry| entry.kind.has_code())
+        .map(|entry| ((entry.origin, entry.hash), entry.number))
+        .collect();
+    let carried = table
+        .entries()
+        .filter(|entry| entry.kind.has_code())
+        .filter_map(|entry| {
+            let number = by_source.get(&(entry.origin, entry.hash))?;
+            Some((entry.number, old.remove(number)?))
+        })
+        .collect();
+    MemFile::sealed("bifrost-codes", &codes::write(table.len(), &carried))
+}
+
+/// Adds codes that came later: those of an earlier bundle whose compilation ended after this
+/// bundle was built.
+pub(super) fn carry_late(bundle: &Bundle, earlier: &Bundle) -> io::Result<()> {
+    let held = Held::read(earlier)?;
+    bundle.set_codes(carry_over(&bundle.file, earlier, &held)?);
+    Ok(())
+}

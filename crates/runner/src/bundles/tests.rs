@@ -1,0 +1,106 @@
+//! The cache of bundles on a real database; nothing is run, so nothing is compiled.
+
+use super::*;
+use crate::{
+    bundle::{Table, codes},
+    memfile::MemFile,
+    zygote::{Kind, Launch},
+};
+use testkit::World;
+
+fn bundles(world: &World, budget: u64) -> Bundles {
+    let launch = Launch { python: "/nowhere/python3".into(), runtime: "/nowhere".into() };
+    let pool = |kind| Arc::new(Pool::new(kind, launch.clone(), 1));
+    let sources = Sources::new(world.store.clone());
+    Bundles::new(sources, budget, pool(Kind::Tools), pool(Kind::Run))
+}
+
+async fn get(bundles: &Bundles, scope: Scope, generation: i64) -> Result<Arc<Bundle>, NoBundle> {
+    let access = Access::for_operator(scope);
+    bundles.get(&Wanted { access: &access, owner: scope, slug: "acme", generation }).await
+}
+
+fn paths(bundle: &Bundle) -> Vec<String> {
+    let table = Table::read(&bundle.file).unwrap();
+    let files = table.entries().filter_map(|entry| entry.key.strip_prefix("f:").map(str::to_owned));
+    files.collect()
+}
+
+#[tokio::test]
+async fn a_bundle_is_built_again_only_for_a_later_generation() {
+    let world = World::new().await;
+    let bundles = bundles(&world, u64::MAX);
+    world.write(world.acme, "a.py", "A = 1").await;
+    let now = world.scoped(world.acme).file_index(world.acme).await.unwrap().generation;
+    let (first, second) =
+        tokio::join!(get(&bundles, world.acme, now), get(&bundles, world.acme, now));
+    let first = first.unwrap();
+    assert!(Arc::ptr_eq(&first, &second.unwrap()), "two were built");
+    world.write(world.acme, "b.py", "B = 1").await;
+    assert!(Arc::ptr_eq(&first, &get(&bundles, world.acme, now).await.unwrap()));
+    let later = get(&bundles, world.acme, now + 1).await.unwrap();
+    assert_eq!(later.generation, now + 1);
+    assert_eq!(paths(&later), ["a.py", "b.py"]);
+    assert_eq!(paths(&first), ["a.py"]);
+    assert!(matches!(get(&bundles, world.acme, now + 2).await, Err(NoBundle::Source(_))));
+}
+
+#[tokio::test]
+async fn codes_of_sources_that_did_not_change_are_carried_over() {
+    let world = World::new().await;
+    let bundles = bundles(&world, u64::MAX);
+    for (path, text) in [("a.py", "A"), ("b.py", "B"), ("c.py", "C")] {
+        world.write(world.acme, path, text).await;
+    }
+    let first = get(&bundles, world.acme, 0).await.unwrap();
+    let table = Table::read(&first.file).unwrap();
+    let made: codes::Codes = table
+        .entries()
+        .filter(|entry| entry.kind.has_code())
+        .map(|entry| (entry.number, entry.path.as_bytes().to_vec()))
+        .collect();
+    let codes = codes::write(table.len(), &made);
+    first.set_codes(MemFile::sealed("codes", &codes).unwrap());
+
+    world.write(world.acme, "b.py", "changed").await;
+    world.write(world.acme, "aa.py", "moves the numbers").await;
+    let later = get(&bundles, world.acme, first.generation + 1).await.unwrap();
+    let table = Table::read(&later.file).unwrap();
+    let carried = codes::read(&later.codes(), table.len()).unwrap();
+    let mut found: Vec<_> = table
+        .entries()
+        .filter_map(|entry| Some((entry.path, carried.get(&entry.number)?.as_slice())))
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [("a.py", &b"a.py"[..]), ("c.py", &b"c.py"[..])]);
+}
+
+#[tokio::test]
+async fn the_least_recently_used_bundle_is_let_go() {
+    let world = World::new().await;
+    let bundles = bundles(&world, 30_000);
+    for scope in [Scope::Global, world.acme, world.globex] {
+        world.write(scope, "data.txt", &"x".repeat(14_000)).await;
+    }
+    let shelf = &bundles.inner.shelf;
+    let idle = async || {
+        // The background compilation must have given up its slots.
+        while [Scope::Global, world.acme, world.globex]
+            .into_iter()
+            .any(|scope| shelf.holds(scope) && Arc::strong_count(&shelf.slot(scope)) > 2)
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    for scope in [world.acme, Scope::Global] {
+        get(&bundles, scope, 0).await.unwrap();
+        idle().await;
+    }
+    // `idle` asks for slots too: say again who was used last.
+    get(&bundles, world.acme, 0).await.unwrap();
+    get(&bundles, Scope::Global, 0).await.unwrap();
+    get(&bundles, world.globex, 0).await.unwrap();
+    assert!(!shelf.holds(world.acme));
+    assert!(shelf.holds(Scope::Global) && shelf.holds(world.globex));
+    assert_eq!(paths(&get(&bundles, world.acme, 0).await.unwrap()), ["data.txt"]);
+}

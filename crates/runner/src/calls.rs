@@ -1,0 +1,264 @@
+//! The SDK's requests, answered with the access of the run and nothing else.
+
+use crate::{
+    frames::{Call, Wrong},
+    sources::{SourceError, Sources},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use domain::{Access, FilePath, analysis::Analyser, analysis::Analysis};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use store::View;
+
+/// Bytes of a file in one reply; its base64 fits into a frame.
+const READ_PART: usize = 384 * 1024;
+/// Most a file may grow to from `files.part` calls; the store has a lower limit of its own.
+const MAX_WRITE: usize = 16 * 1024 * 1024;
+
+/// Answers the calls of one run, one after the other.
+pub(crate) struct Calls<'a> {
+    pub access: &'a Access,
+    pub sources: &'a Sources,
+    pub analyser: &'a dyn Analyser,
+    /// The largest file this organization may write, in bytes.
+    pub max_file: usize,
+    /// What `files.part` has put in front of the next write, as it was sent.
+    parts: Vec<String>,
+    /// The file that is being read in parts, so that all of them are of one version.
+    reading: Option<(String, Where, Vec<u8>)>,
+}
+
+/// The `scope` argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Where {
+    Cascade,
+    Global,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    path: String,
+    scope: Where,
+    #[serde(default)]
+    offset: usize,
+}
+
+#[derive(Deserialize)]
+struct Write {
+    path: String,
+    content: String,
+    encoding: Encoding,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+enum Encoding {
+    #[serde(rename = "utf-8")]
+    Utf8,
+    #[serde(rename = "base64")]
+    Base64,
+}
+
+#[derive(Deserialize)]
+struct List {
+    prefix: String,
+    scope: Where,
+}
+
+#[derive(Deserialize)]
+struct Path {
+    path: String,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    data: String,
+}
+
+impl<'a> Calls<'a> {
+    pub(crate) fn new(
+        access: &'a Access,
+        sources: &'a Sources,
+        analyser: &'a dyn Analyser,
+        max_file: usize,
+    ) -> Self {
+        Self { access, sources, analyser, max_file, parts: Vec::new(), reading: None }
+    }
+
+    /// Answers one call.
+    pub(crate) async fn answer(&mut self, call: Call) -> Result<Value, Wrong> {
+        let Call { method, arguments, .. } = call;
+        match method.as_str() {
+            "files.read" => self.read_text(parse(arguments)?).await,
+            "files.read_bytes" => self.read_bytes(parse(arguments)?).await,
+            "files.exists" => self.exists(parse(arguments)?).await,
+            "files.list" => self.list(parse(arguments)?).await,
+            "files.part" => self.part(parse(arguments)?),
+            "files.write" => self.write(parse(arguments)?).await,
+            "files.delete" => self.delete(parse(arguments)?).await,
+            _ => Err(wrong("bifrost.BifrostError", format!("there is no method `{method}`"))),
+        }
+    }
+
+    async fn read_text(&mut self, read: Read) -> Result<Value, Wrong> {
+        let content = self.content(&read).await?;
+        if content.len() > READ_PART {
+            return Err(wrong("ValueError", "the file is too large: read it as bytes".to_owned()));
+        }
+        let text = String::from_utf8(content);
+        text.map(Value::from).map_err(|error| wrong("ValueError", error.to_string()))
+    }
+
+    async fn read_bytes(&mut self, read: Read) -> Result<Value, Wrong> {
+        let held = self.reading.take().filter(|(path, scope, _)| {
+            read.offset > 0 && *path == read.path && *scope == read.scope
+        });
+        let content = match held {
+            Some((_, _, content)) => content,
+            None => self.content(&read).await?,
+        };
+        let size = content.len();
+        let start = read.offset.min(size);
+        let end = (start + READ_PART).min(size);
+        let next = (end < size).then_some(end);
+        let data = STANDARD.encode(&content[start..end]);
+        if next.is_some() {
+            self.reading = Some((read.path, read.scope, content));
+        }
+        Ok(json!({"data": data, "size": size, "next": next}))
+    }
+
+    async fn content(&self, read: &Read) -> Result<Vec<u8>, Wrong> {
+        let path = path(&read.path)?;
+        let found = self.sources.read(self.access, &path, view(read.scope)).await;
+        found.map_err(refused)?.ok_or_else(|| self.missing(&path, read.scope))
+    }
+
+    async fn exists(&self, read: Read) -> Result<Value, Wrong> {
+        let Ok(path) = FilePath::parse(&read.path) else { return Ok(Value::from(false)) };
+        let found = self.sources.read(self.access, &path, view(read.scope)).await;
+        Ok(Value::from(found.map_err(refused)?.is_some()))
+    }
+
+    async fn list(&self, list: List) -> Result<Value, Wrong> {
+        let paths = self.sources.list(self.access, &list.prefix, view(list.scope)).await;
+        let paths = Value::from(paths.map_err(refused)?);
+        if paths.to_string().len() > crate::frames::MAX_INLINE {
+            let text = "there are too many files to list: give a longer prefix".to_owned();
+            return Err(wrong("bifrost.BifrostError", text));
+        }
+        Ok(paths)
+    }
+
+    fn part(&mut self, part: Part) -> Result<Value, Wrong> {
+        let held: usize = self.parts.iter().map(String::len).sum();
+        if held + part.data.len() > MAX_WRITE {
+            self.parts.clear();
+            return Err(wrong("ValueError", "the content is over 16 MiB".to_owned()));
+        }
+        self.parts.push(part.data);
+        Ok(Value::Null)
+    }
+
+    async fn write(&mut self, write: Write) -> Result<Value, Wrong> {
+        self.reading = None;
+        let mut text = std::mem::take(&mut self.parts).concat();
+        text.push_str(&write.content);
+        let content = match write.encoding {
+            Encoding::Utf8 => text.into_bytes(),
+            Encoding::Base64 => STANDARD.decode(text).map_err(|error| {
+                wrong("ValueError", format!("the content is no base64: {error}"))
+            })?,
+        };
+        let path = path(&write.path)?;
+        self.check(&path, &content)?;
+        let analysis = self.analyse(&path, &content).await?;
+        let written = self.sources.write(self.access, path, &content, analysis).await;
+        let (version, hash) = written.map_err(refused)?;
+        Ok(json!({"path": write.path, "version": version, "hash": hash}))
+    }
+
+    /// What the API refuses too.
+    fn check(&self, path: &FilePath, content: &[u8]) -> Result<(), Wrong> {
+        if path.module().is_some_and(|module| module.reserved().is_some()) {
+            let text = format!("`{path}` has the name of a module that is Python's or Bifrost's");
+            return Err(wrong("ValueError", text));
+        }
+        let most = self.max_file;
+        if content.len() > most {
+            let text = format!("`{path}` is larger than {} KiB, the limit", most / 1024);
+            return Err(wrong("ValueError", text));
+        }
+        Ok(())
+    }
+
+    /// As the API does: a Python file that does not parse is not written.
+    async fn analyse(&self, path: &FilePath, content: &[u8]) -> Result<Analysis, Wrong> {
+        if !path.is_python() {
+            return Ok(Analysis::default());
+        }
+        let analysis = self.analyser.analyse(path, content).await;
+        let analysis =
+            analysis.map_err(|error| wrong("bifrost.BifrostError", error.to_string()))?;
+        match analysis.syntax_error {
+            None => Ok(analysis),
+            Some(error) => {
+                let (message, line) = (error.message, error.line);
+                let text = format!("`{path}` does not parse: {message} (line {line})");
+                Err(wrong("ValueError", text))
+            }
+        }
+    }
+
+    async fn delete(&mut self, delete: Path) -> Result<Value, Wrong> {
+        let path = path(&delete.path)?;
+        match self.sources.delete(self.access, &path).await.map_err(refused)? {
+            true => Ok(Value::Null),
+            false => {
+                let text = format!("the organization has no file `{path}` of its own");
+                Err(wrong("FileNotFoundError", text))
+            }
+        }
+    }
+
+    fn missing(&self, path: &FilePath, scope: Where) -> Wrong {
+        let text = match scope {
+            Where::Cascade if self.access.scope().organization().is_some() => {
+                format!("neither the organization nor Global has a file `{path}`")
+            }
+            Where::Cascade | Where::Global => format!("Global has no file `{path}`"),
+        };
+        wrong("FileNotFoundError", text)
+    }
+}
+
+fn view(scope: Where) -> View {
+    match scope {
+        Where::Cascade => View::Effective,
+        Where::Global => View::Global,
+    }
+}
+
+fn path(text: &str) -> Result<FilePath, Wrong> {
+    FilePath::parse(text).map_err(|error| wrong("ValueError", error.to_string()))
+}
+
+fn parse<T: DeserializeOwned>(arguments: Value) -> Result<T, Wrong> {
+    serde_json::from_value(arguments).map_err(|error| wrong("TypeError", error.to_string()))
+}
+
+fn refused(error: SourceError) -> Wrong {
+    match &error {
+        SourceError::Refused(text) => wrong("ValueError", text.clone()),
+        SourceError::Failed(_) | SourceError::Odd(_) => {
+            // What is told outside and what is logged inside are two texts.
+            tracing::error!(%error, "the store failed a run's request");
+            let text = "the workspace cannot be reached at the moment: try again".to_owned();
+            wrong("bifrost.BifrostError", text)
+        }
+    }
+}
+
+fn wrong(kind: &'static str, message: String) -> Wrong {
+    Wrong { kind, message }
+}

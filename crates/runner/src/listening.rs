@@ -1,0 +1,137 @@
+//! Listens to a child: log lines, calls, modules, and at last its end.
+
+use crate::{
+    frames::{self, BadFrame, Call, Incoming, Joining, Large, Log},
+    logs::{Dropped, LogGate},
+    sources::now,
+};
+use domain::{
+    Timestamp,
+    execution::{Failure, LoadedModule, LogLevel},
+};
+use futures_util::StreamExt;
+use std::time::Duration;
+use tokio::{net::unix::OwnedReadHalf, sync::mpsc};
+use tokio_util::codec::{FramedRead, LengthDelimitedCodec, LengthDelimitedCodecError};
+
+/// Most modules of one run that are kept as its provenance.
+const MAX_MODULES: usize = 20_000;
+/// A child's clock is believed if it is this near to ours; it is the same machine.
+const CLOCK: Duration = Duration::from_secs(3600);
+
+/// How a child's talk ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It returned this JSON text.
+    Result(String),
+    /// It raised.
+    Error(Failure),
+    /// It broke the protocol.
+    Broken(BadFrame),
+    /// It closed its socket, or went, without an end.
+    Silence,
+    /// It closed its socket and stayed.
+    HungUp,
+}
+
+/// Listens to one child.
+pub(crate) struct Listener<'a> {
+    frames: FramedRead<OwnedReadHalf, LengthDelimitedCodec>,
+    gate: &'a LogGate,
+    calls: mpsc::Sender<Call>,
+    modules: &'a mut Vec<LoadedModule>,
+}
+
+impl<'a> Listener<'a> {
+    pub(crate) fn new(
+        socket: OwnedReadHalf,
+        gate: &'a LogGate,
+        calls: mpsc::Sender<Call>,
+        modules: &'a mut Vec<LoadedModule>,
+    ) -> Self {
+        Self { frames: FramedRead::new(socket, frames::codec()), gate, calls, modules }
+    }
+
+    /// Until the end.
+    pub(crate) async fn listen(mut self) -> End {
+        loop {
+            match self.next().await {
+                Ok(None) => return End::Silence,
+                Ok(Some(frame)) => match self.take(frame).await {
+                    Ok(None) => {}
+                    Ok(Some(end)) => return end,
+                    Err(broken) => return End::Broken(broken),
+                },
+                Err(broken) => return End::Broken(broken),
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, BadFrame> {
+        match self.frames.next().await {
+            None => Ok(None),
+            Some(Ok(frame)) => Incoming::parse(&frame).map(Some),
+            Some(Err(error)) => {
+                let inner = error.get_ref();
+                if inner.is_some_and(|inner| inner.is::<LengthDelimitedCodecError>()) {
+                    return Err(BadFrame::TooLarge);
+                }
+                // A child that goes in the middle of a frame, or with something unread.
+                tracing::debug!(%error, "the socket of a child ended early");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn take(&mut self, frame: Incoming) -> Result<Option<End>, BadFrame> {
+        match frame {
+            Incoming::Log(log) => self.log(log).await,
+            Incoming::Dropped(dropped) => {
+                self.gate.drop_more(Dropped { lines: dropped.lines, bytes: dropped.bytes });
+            }
+            Incoming::Call(call) => {
+                // The answering side lives as long as this one.
+                let _closed = self.calls.send(call).await;
+            }
+            Incoming::Modules(modules) => {
+                let room = MAX_MODULES.saturating_sub(self.modules.len());
+                self.modules.extend(modules.into_iter().take(room));
+            }
+            Incoming::Result(Large::Inline(text)) => return Ok(Some(End::Result(text))),
+            Incoming::Result(Large::Parts(parts)) => return self.join(parts).await.map(Some),
+            Incoming::Part(_) => return Err(BadFrame::PartOutOfPlace),
+            Incoming::Error(failure) => return Ok(Some(End::Error(failure))),
+        }
+        Ok(None)
+    }
+
+    async fn join(&mut self, parts: usize) -> Result<End, BadFrame> {
+        let mut joining = Joining::new(parts);
+        loop {
+            match self.next().await? {
+                Some(Incoming::Part(part)) => {
+                    if let Some(text) = joining.push(&part)? {
+                        return Ok(End::Result(text));
+                    }
+                }
+                Some(_) => return Err(BadFrame::PartOutOfPlace),
+                None => return Ok(End::Silence),
+            }
+        }
+    }
+
+    async fn log(&self, log: Log) {
+        let level = LogLevel::from_word(&log.level);
+        self.gate.push(level, &log.message, time(log.time)).await;
+    }
+}
+
+/// The child's time if it can be true, else ours.
+fn time(seconds: f64) -> Timestamp {
+    let now = now();
+    // Saturates, and NaN is 0: both are far from now.
+    #[expect(clippy::cast_possible_truncation, reason = "see above")]
+    let micros = (seconds * 1e6) as i64;
+    let near = u128::from(micros.abs_diff(now.0)) <= CLOCK.as_micros();
+    if near { Timestamp(micros) } else { now }
+}

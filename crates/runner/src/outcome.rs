@@ -1,0 +1,86 @@
+//! What a run's one outcome is, from how it ended.
+
+use crate::{listening::End, zygote::Exit};
+use domain::execution::{Failure, Outcome, Status};
+use std::time::Duration;
+
+/// Why the supervisor ended a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Its time was up.
+    TimedOut,
+    /// Somebody asked.
+    Cancelled,
+}
+
+/// All that is known when a child is gone.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    /// Set when the supervisor ended it; then nothing else counts.
+    pub stop: Option<Stop>,
+    /// What the child said last.
+    pub end: End,
+    /// How it went.
+    pub exit: Exit,
+}
+
+/// The number of the signal for too much processor time.
+const SIGXCPU: i32 = 24;
+
+/// The outcome, once.
+pub(crate) fn outcome(ending: Ending, timeout: Duration) -> Outcome {
+    match ending {
+        Ending { stop: Some(Stop::TimedOut), .. } => {
+            let message = format!("the run took longer than its limit of {}", seconds(timeout));
+            failure(Status::TimedOut, "TimedOut", message)
+        }
+        Ending { stop: Some(Stop::Cancelled), .. } => {
+            failure(Status::Cancelled, "Cancelled", "the run was cancelled".to_owned())
+        }
+        Ending { end: End::Result(text), .. } => {
+            Outcome { status: Status::Succeeded, result: Some(text), failure: None }
+        }
+        Ending { end: End::Error(error), .. } => {
+            let memory = error.kind == "MemoryError";
+            let status = if memory { Status::OutOfMemory } else { Status::Failed };
+            Outcome { status, result: None, failure: Some(error) }
+        }
+        Ending { end: End::Broken(broken), .. } => {
+            let message = format!("the process was ended because it sent {broken}");
+            failure(Status::Crashed, "Crashed", message)
+        }
+        Ending { end: End::HungUp, .. } => {
+            let message = "the process was ended because it closed its connection to the platform";
+            failure(Status::Crashed, "Crashed", message.to_owned())
+        }
+        Ending { end: End::Silence, exit: Exit::Signal(SIGXCPU), .. } => {
+            let message = "the run used more processor time than its limit".to_owned();
+            failure(Status::TimedOut, "TimedOut", message)
+        }
+        Ending { end: End::Silence, exit, .. } => crashed(exit),
+    }
+}
+
+fn crashed(exit: Exit) -> Outcome {
+    let message = match exit {
+        Exit::Code(_) => format!("the process left without a result ({exit})"),
+        Exit::Signal(9) => format!(
+            "the process was killed by {exit}: by the system for want of memory, or by itself"
+        ),
+        Exit::Signal(_) => format!("the process was killed by {exit}"),
+        Exit::Lost => "the process was lost together with the runtime it came from".to_owned(),
+    };
+    failure(Status::Crashed, "Crashed", message)
+}
+
+fn failure(status: Status, kind: &str, message: String) -> Outcome {
+    let (kind, traceback) = (kind.to_owned(), String::new());
+    Outcome { status, result: None, failure: Some(Failure { kind, message, traceback }) }
+}
+
+fn seconds(time: Duration) -> String {
+    match time.as_secs_f64() {
+        1.0 => "1 second".to_owned(),
+        seconds => format!("{seconds} seconds"),
+    }
+}

@@ -1,0 +1,105 @@
+//! The runner: finds Python, keeps the zygotes and the bundles, runs what it is given.
+
+use crate::{
+    NoPython, NotStarted, Python, RunReport, RunRequest, ZygoteFailed,
+    analyser::ChildAnalyser,
+    bundles::Bundles,
+    execution::{self, Tools},
+    runtime_files,
+    sources::Sources,
+    zygote::{Kind, Launch, Pool},
+};
+use domain::analysis::Analyser;
+use std::{io, path::PathBuf, sync::Arc};
+use store::Store;
+
+/// How to set up a [`Runner`].
+#[derive(Clone, Debug)]
+pub struct RunnerOptions {
+    /// The interpreter; `None` to look for one on the search path.
+    pub python: Option<PathBuf>,
+    /// Where the Python side is laid out; must be readable by everyone who runs workflows.
+    pub data_dir: PathBuf,
+    /// Bytes of memory for bundles and code objects that no run holds at the moment.
+    pub bundle_memory: u64,
+    /// Forks after which a zygote is replaced.
+    pub forks_per_zygote: u64,
+}
+
+impl RunnerOptions {
+    /// The defaults, with this data directory.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            python: None,
+            data_dir: data_dir.into(),
+            bundle_memory: 128 * 1024 * 1024,
+            forks_per_zygote: 10_000,
+        }
+    }
+}
+
+/// Why there is no runner.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// No interpreter.
+    #[error(transparent)]
+    Python(#[from] NoPython),
+    /// The Python side could not be written to disk.
+    #[error("the Python runtime could not be laid out in `{0}`: {1}; check space and permissions")]
+    Files(PathBuf, io::Error),
+    /// The Python side does not start.
+    #[error(transparent)]
+    Zygote(#[from] ZygoteFailed),
+}
+
+/// Runs executions. Cheap to clone; everything ends when the last clone is dropped.
+#[derive(Clone)]
+pub struct Runner {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    python: Python,
+    runs: Arc<Pool>,
+    bundles: Bundles,
+    sources: Sources,
+    analyser: ChildAnalyser,
+}
+
+impl Runner {
+    /// Finds Python, lays out the runtime and starts the zygotes.
+    pub async fn start(options: RunnerOptions, store: Store) -> Result<Self, RunnerError> {
+        let python = Python::find(options.python.as_deref()).await?;
+        let runtime = runtime_files::lay_out(&options.data_dir)
+            .map_err(|error| RunnerError::Files(options.data_dir.clone(), error))?;
+        let launch = Launch { python: python.executable.clone(), runtime };
+        let pool = |kind| Arc::new(Pool::new(kind, launch.clone(), options.forks_per_zygote));
+        let (runs, tools) = (pool(Kind::Run), pool(Kind::Tools));
+        tokio::try_join!(runs.ready(), tools.ready())?;
+        let sources = Sources::new(store);
+        let bundles =
+            Bundles::new(sources.clone(), options.bundle_memory, tools.clone(), runs.clone());
+        let analyser = ChildAnalyser::new(tools);
+        Ok(Self { inner: Arc::new(Inner { python, runs, bundles, sources, analyser }) })
+    }
+
+    /// Runs one execution to its one outcome.
+    ///
+    /// An error means that nothing of the workflow has run. Dropping the future kills the child
+    /// and everything it started.
+    pub async fn run(&self, request: RunRequest) -> Result<RunReport, NotStarted> {
+        let Inner { runs, bundles, sources, analyser, .. } = &*self.inner;
+        let tools = Tools { bundles, runs, sources, analyser };
+        execution::run(tools, request).await
+    }
+
+    /// Reads Python files without running them, for the rooms that write files.
+    pub fn analyser(&self) -> Arc<dyn Analyser> {
+        Arc::new(self.inner.analyser.clone())
+    }
+
+    /// The interpreter that runs workflows.
+    pub fn python(&self) -> &Python {
+        &self.inner.python
+    }
+}

@@ -1,0 +1,60 @@
+//! What a zygote says.
+
+use crate::control::Control;
+use serde::{Deserialize, de::Error as _};
+
+/// One packet about one run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Notice {
+    pub run: String,
+    pub event: Event,
+}
+
+/// What happened to a child.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// It lives.
+    Forked(i32),
+    /// There is none, for this reason.
+    ForkFailed(String),
+    /// It was reaped: its exit code, or minus the signal.
+    Exited(i32),
+    /// The zygote is gone, and it with it.
+    Lost,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Packet {
+    Ready { python: String, tag: String },
+    Forked { run: String, pid: i32 },
+    ForkFailed { run: String, error: String },
+    Exited { run: String, status: i32 },
+}
+
+impl Notice {
+    pub(crate) fn parse(packet: &[u8]) -> Result<Self, serde_json::Error> {
+        let (run, event) = match serde_json::from_slice(packet)? {
+            Packet::Forked { run, pid } => (run, Event::Forked(pid)),
+            Packet::ForkFailed { run, error } => (run, Event::ForkFailed(error)),
+            Packet::Exited { run, status } => (run, Event::Exited(status)),
+            Packet::Ready { .. } => {
+                return Err(serde_json::Error::custom("a second `ready`"));
+            }
+        };
+        Ok(Self { run, event })
+    }
+}
+
+/// Waits for the first packet: the zygote's Python version and the tag of its code objects.
+pub(crate) async fn ready(control: &Control) -> Result<(String, String), String> {
+    match control.receive().await {
+        Ok(Some(packet)) => match serde_json::from_slice(&packet) {
+            Ok(Packet::Ready { python, tag }) => Ok((python, tag)),
+            Ok(_) => Err("its first word was not `ready`".to_owned()),
+            Err(error) => Err(format!("its first word was no event: {error}")),
+        },
+        Ok(None) => Err("it left".to_owned()),
+        Err(error) => Err(format!("its channel failed: {error}")),
+    }
+}

@@ -1,0 +1,121 @@
+//! The one current zygote of a kind: started when needed, replaced when gone or worn out.
+
+use super::{Child, SpawnFailed, Zygote, ZygoteFailed};
+use crate::memfile::MemFile;
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::sync::Mutex;
+
+/// What a zygote is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Lean; forks executions.
+    Run,
+    /// Has `ast` loaded; forks analyses and compilations.
+    Tools,
+}
+
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Tools => "tools",
+        }
+    }
+}
+
+/// How to start one.
+#[derive(Clone, Debug)]
+pub(crate) struct Launch {
+    pub python: PathBuf,
+    /// The directory with `bifrost` and `bifrost_runtime`.
+    pub runtime: PathBuf,
+}
+
+/// Code objects a zygote is to hold ready.
+#[derive(Clone)]
+pub(crate) struct Warm {
+    pub entries: Vec<u32>,
+    pub bundle: Arc<MemFile>,
+    pub codes: Arc<MemFile>,
+}
+
+/// The zygotes of one kind.
+pub(crate) struct Pool {
+    kind: Kind,
+    launch: Launch,
+    /// Forks after which a zygote is replaced; the old one stays until its last child is gone.
+    worn_out: u64,
+    current: Mutex<Current>,
+    runs: AtomicU64,
+}
+
+#[derive(Default)]
+struct Current {
+    zygote: Option<Arc<Zygote>>,
+    warm: Option<Warm>,
+}
+
+impl Pool {
+    pub(crate) fn new(kind: Kind, launch: Launch, worn_out: u64) -> Self {
+        Self { kind, launch, worn_out, current: Mutex::default(), runs: AtomicU64::new(0) }
+    }
+
+    /// Starts the zygote if there is none.
+    pub(crate) async fn ready(&self) -> Result<(), ZygoteFailed> {
+        self.zygote().await.map(drop)
+    }
+
+    /// A new child with these descriptors, alive. A zygote that goes at that very moment is
+    /// replaced once before it is an error.
+    pub(crate) async fn spawn(&self, with: &[BorrowedFd<'_>]) -> Result<Child, SpawnFailed> {
+        match self.try_spawn(with).await {
+            Err(SpawnFailed::Lost | SpawnFailed::Channel(_)) => self.try_spawn(with).await,
+            done => done,
+        }
+    }
+
+    async fn try_spawn(&self, with: &[BorrowedFd<'_>]) -> Result<Child, SpawnFailed> {
+        let run = self.runs.fetch_add(1, Ordering::Relaxed).to_string();
+        let mut child = self.zygote().await?.spawn(run, with).await?;
+        child.forked().await?;
+        Ok(child)
+    }
+
+    /// Has this and every later zygote hold these code objects.
+    pub(crate) async fn warm(&self, warm: Warm) {
+        let mut current = self.current.lock().await;
+        if let Some(zygote) = current.zygote.as_ref().filter(|zygote| !zygote.is_gone()) {
+            send_warm(zygote, &warm).await;
+        }
+        current.warm = Some(warm);
+    }
+
+    async fn zygote(&self) -> Result<Arc<Zygote>, ZygoteFailed> {
+        let mut current = self.current.lock().await;
+        let usable = |zygote: &&Arc<Zygote>| !zygote.is_gone() && zygote.forks() < self.worn_out;
+        if let Some(zygote) = current.zygote.as_ref().filter(usable) {
+            return Ok(zygote.clone());
+        }
+        let zygote = Zygote::start(&self.launch, self.kind).await?;
+        if let Some(warm) = &current.warm {
+            send_warm(&zygote, warm).await;
+        }
+        current.zygote = Some(zygote.clone());
+        Ok(zygote)
+    }
+}
+
+async fn send_warm(zygote: &Zygote, warm: &Warm) {
+    let files = [warm.bundle.as_fd(), warm.codes.as_fd()];
+    if let Err(error) = zygote.warm(&warm.entries, files).await {
+        // Costs time only: the children compile or unmarshal what is not held ready.
+        tracing::warn!(%error, "a zygote could not be warmed");
+    }
+}

@@ -1,0 +1,220 @@
+//! Workflows that misbehave: each has one clear outcome, and the next run works.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
+
+mod support;
+
+use domain::execution::Status;
+use serde_json::json;
+use std::time::{Duration, Instant};
+use support::{Stage, eventually, failed, lives, result, stage};
+
+/// A run that writes the pids of what it started into a file before it goes on.
+fn with_pids(body: &str) -> String {
+    format!(
+        "
+import os, signal, sys, time, threading
+from bifrost import files
+
+def sleep():
+    while True:
+        time.sleep(60)
+
+def run():
+    {body}
+"
+    )
+}
+
+async fn pids(stage: &Stage) -> Vec<i64> {
+    let text = stage.world.read(stage.world.acme, "pids").await.unwrap_or_default();
+    text.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+async fn still_works(stage: &Stage) {
+    assert_eq!(result(&stage.run("def run(): return 'fine'").await), json!("fine"));
+}
+
+#[tokio::test]
+async fn a_timeout_kills_the_whole_group() {
+    let stage = stage().await;
+    let source = with_pids(
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = os.fork() or sleep()
+    files.write('pids', f'{os.getpid()} {child}')
+    sleep()",
+    );
+    let begun = Instant::now();
+    let report =
+        stage.run_with(&source, |request| request.limits.timeout = Duration::from_secs(1)).await;
+    assert!(failed(&report, Status::TimedOut).message.contains("1 second"));
+    assert!(begun.elapsed() < Duration::from_secs(8));
+    let pids = pids(&stage).await;
+    assert_eq!(pids.len(), 2);
+    eventually("all of the group is gone", async || !pids.iter().any(|pid| lives(*pid))).await;
+    still_works(&stage).await;
+}
+
+#[tokio::test]
+async fn a_cancelled_run_ends_as_cancelled() {
+    let stage = stage().await;
+    let source = with_pids("files.write('pids', str(os.getpid()))\n    sleep()");
+    stage.world.write(stage.world.acme, "main.py", &source).await;
+    let request = stage.request(stage.world.acme).await;
+    let cancel = request.cancel.clone();
+    let stop = async {
+        eventually("it runs", async || !pids(&stage).await.is_empty()).await;
+        cancel.cancel();
+    };
+    let (report, ()) = tokio::join!(stage.runner.run(request), stop);
+    assert_eq!(failed(&report.unwrap(), Status::Cancelled).kind, "Cancelled");
+    assert!(!lives(pids(&stage).await[0]));
+    still_works(&stage).await;
+}
+
+#[tokio::test]
+async fn a_dropped_run_leaves_no_process() {
+    let stage = stage().await;
+    let source = with_pids("files.write('pids', str(os.getpid()))\n    sleep()");
+    stage.world.write(stage.world.acme, "main.py", &source).await;
+    let request = stage.request(stage.world.acme).await;
+    let seen = eventually("it runs", async || !pids(&stage).await.is_empty());
+    tokio::select! {
+        report = stage.runner.run(request) => panic!("{report:?}"),
+        () = seen => {}
+    }
+    let pid = pids(&stage).await[0];
+    eventually("it is gone", async || !lives(pid)).await;
+    still_works(&stage).await;
+}
+
+#[tokio::test]
+async fn garbage_on_the_socket_ends_the_run_and_not_the_server() {
+    let stage = stage().await;
+    for (bytes, why) in [
+        (r"b'\x00\x00\x00\x05hello'", "known form"),
+        (r"b'\x7f\xff\xff\xff' + b'x' * 100", "1 MiB"),
+        (r#"b'\x00\x00\x00\x11{"type":"nonsense"}'[:21]"#, "known form"),
+        (
+            r#"(lambda b: len(b).to_bytes(4, 'big') + b)(b'{"type":"log","x":' + b'[' * 200)"#,
+            "100 deep",
+        ),
+        (r#"(lambda b: len(b).to_bytes(4, 'big') + b)(b'{"type":"part","data":"x"}')"#, "part"),
+    ] {
+        let source = with_pids(&format!("os.write(3, {bytes})\n    sleep()"));
+        let report = stage.run(&source).await;
+        let failure = failed(&report, Status::Crashed);
+        assert!(failure.message.contains(why), "{bytes}: {}", failure.message);
+    }
+    still_works(&stage).await;
+}
+
+#[tokio::test]
+async fn a_run_that_closes_its_descriptors_crashes_alone() {
+    let stage = stage().await;
+    let report = stage.run(&with_pids("os.closerange(0, 1000)\n    sleep()")).await;
+    let failure = failed(&report, Status::Crashed);
+    assert!(failure.message.contains("closed its connection"), "{}", failure.message);
+    still_works(&stage).await;
+}
+
+#[tokio::test]
+async fn a_gigabyte_of_output_is_cut_in_bounded_time() {
+    let stage = stage().await;
+    for (line, count) in
+        [("print('x' * 1000)", 1_000_000), ("os.write(1, b'x' * 999999 + b'\\n')", 1_000)]
+    {
+        let source = with_pids(&format!("for _ in range({count}): {line}\n    return 'said'"));
+        stage.world.write(stage.world.acme, "main.py", &source).await;
+        let request = stage.request(stage.world.acme).await;
+        let id = request.execution;
+        let begun = Instant::now();
+        let report = stage.runner.run(request).await.unwrap();
+        assert_eq!(result(&report), json!("said"));
+        let log = stage.log(stage.world.acme, id, &report).await;
+        let size: usize = log.iter().map(|line| line.message.len()).sum();
+        assert!(size <= 10 * 1024 * 1024 + 1000, "{size}");
+        let last = &log.last().unwrap().message;
+        assert!(last.contains("left out"), "{last}");
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    }
+    still_works(&stage).await;
+}
+
+#[tokio::test]
+async fn threads_that_never_end_do_not_hold_a_result() {
+    let stage = stage().await;
+    let source =
+        with_pids("[threading.Thread(target=sleep).start() for _ in range(4)]\n    return 1");
+    let begun = Instant::now();
+    assert_eq!(result(&stage.run(&source).await), json!(1));
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    still_works(&stage).await;
+}
+
+#[tokio::test]
+async fn an_escaped_daemon_does_not_hold_the_run() {
+    let stage = stage().await;
+    let source = with_pids(
+        "if os.fork() == 0:
+        os.setsid()
+        time.sleep(30)
+        os._exit(0)
+    return 1",
+    );
+    let begun = Instant::now();
+    assert_eq!(result(&stage.run(&source).await), json!(1));
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn a_killed_zygote_costs_its_runs_and_is_replaced() {
+    let stage = stage().await;
+    let source = with_pids("files.write('pids', f'{os.getppid()} {os.getpid()}')\n    sleep()");
+    stage.world.write(stage.world.acme, "main.py", &source).await;
+    let request = stage.request(stage.world.acme).await;
+    let kill = async {
+        eventually("it runs", async || !pids(&stage).await.is_empty()).await;
+        let zygote = pids(&stage).await[0].to_string();
+        assert!(
+            std::process::Command::new("kill").args(["-9", &zygote]).status().unwrap().success()
+        );
+    };
+    let (report, ()) = tokio::join!(stage.runner.run(request), kill);
+    let report = report.unwrap();
+    assert!(failed(&report, Status::Crashed).message.contains("lost"), "{report:?}");
+    let pid = pids(&stage).await[1];
+    eventually("its child is gone", async || !lives(pid)).await;
+    still_works(&stage).await;
+}
+
+#[tokio::test]
+async fn the_child_holds_nothing_that_is_not_its_own() {
+    let stage = stage().await;
+    let source = "
+import os
+def run():
+    links = {}
+    for number in os.listdir('/proc/self/fd'):
+        try:
+            links[number] = os.readlink(f'/proc/self/fd/{number}')
+        except FileNotFoundError:
+            pass
+    return [dict(os.environ), links]
+";
+    let seen = result(&stage.run(source).await);
+    for name in seen[0].as_object().unwrap().keys() {
+        assert!(["HOME", "LANG", "LC_CTYPE", "PATH", "TZ"].contains(&name.as_str()), "{name}");
+    }
+    for (number, target) in seen[1].as_object().unwrap() {
+        let target = target.as_str().unwrap();
+        let own = match number.as_str() {
+            "0" => target == "/dev/null",
+            "1" | "2" => target.starts_with("pipe:"),
+            "3" => target.starts_with("socket:"),
+            // Before Python 3.13 a mapping keeps a descriptor of its own.
+            _ => target.starts_with("/memfd:bifrost-"),
+        };
+        assert!(own, "{number} is {target}");
+    }
+    assert!(seen[1].as_object().unwrap().len() <= 8, "{}", seen[1]);
+}

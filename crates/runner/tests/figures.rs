@@ -1,0 +1,61 @@
+//! What a run costs. Run by hand:
+//! `cargo test --release -p runner --test figures -- --ignored --nocapture`
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "a test may panic")]
+
+mod support;
+
+use domain::{Scope, execution::LoadedModule};
+use std::time::{Duration, Instant};
+use support::{result, stage};
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn a_trivial_run() {
+    let stage = stage().await;
+    stage.run("def run(): return 1").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (mut whole, mut fork, mut run, mut finish) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..200 {
+        let request = stage.request(stage.world.acme).await;
+        let begun = Instant::now();
+        let report = stage.runner.run(request).await.unwrap();
+        whole.push(begun.elapsed());
+        result(&report);
+        fork.push(report.timings.fork);
+        run.push(report.timings.run);
+        finish.push(report.timings.finish);
+    }
+    println!(
+        "trivial run: p50 {:?} (fork {:?}, run {:?}, finish {:?})",
+        median(whole),
+        median(fork),
+        median(run),
+        median(finish)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn bundles_of_many_files() {
+    for count in [100, 5_000] {
+        let stage = stage().await;
+        let body = "def f(x):\n    return [x, x + 1]\n".repeat(40);
+        for number in 0..count {
+            let path = format!("lib{}/module{number}.py", number % 20);
+            stage.world.write(Scope::Global, &path, &body).await;
+        }
+        let first = stage.run("def run(): return 1").await;
+        result(&first);
+        stage.world.write(Scope::Global, "lib0/module0.py", "X = 1").await;
+        let again = stage.run("def run(): return 1").await;
+        let (cold, edit) = (first.timings.bundle, again.timings.bundle);
+        println!("bundle of {count} files: first {cold:?}, after an edit {edit:?}");
+        let modules: Vec<LoadedModule> = again.modules;
+        assert_eq!(modules.len(), 1);
+    }
+}

@@ -1,0 +1,145 @@
+//! A world with a runner: real Python, real zygotes, a real database.
+#![allow(dead_code, reason = "each test file uses some of it")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
+
+use domain::{
+    Access, ExecutionId, OrganizationId, Scope, Slug,
+    analysis::Workflow,
+    execution::{Failure, LogLine, Status},
+};
+use runner::{Entry, OrganizationInfo, RunLimits, RunReport, RunRequest, Runner, RunnerOptions};
+use std::time::{Duration, Instant};
+use store::NewExecution;
+use testkit::{World, world::NOW};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub struct Stage {
+    pub world: World,
+    pub runner: Runner,
+}
+
+/// Starts a runner on a fresh world.
+pub async fn stage() -> Stage {
+    stage_with(|_| {}).await
+}
+
+pub async fn stage_with(change: impl FnOnce(&mut RunnerOptions)) -> Stage {
+    let world = World::new().await;
+    let mut options = RunnerOptions::new(world.directory.path());
+    change(&mut options);
+    let runner = Runner::start(options, world.store.clone()).await.unwrap();
+    Stage { world, runner }
+}
+
+impl Stage {
+    /// Makes `source` the module `main` of Acme and runs its function `run`.
+    pub async fn run(&self, source: &str) -> RunReport {
+        self.run_with(source, |_| {}).await
+    }
+
+    pub async fn run_with(&self, source: &str, change: impl FnOnce(&mut RunRequest)) -> RunReport {
+        self.world.write(self.world.acme, "main.py", source).await;
+        let mut request = self.request(self.world.acme).await;
+        change(&mut request);
+        self.runner.run(request).await.unwrap()
+    }
+
+    /// A request as the worker makes it from a claim.
+    pub async fn request(&self, scope: Scope) -> RunRequest {
+        let execution = self.enqueue(scope).await;
+        let generation =
+            async |owner| self.world.scoped(scope).file_index(owner).await.unwrap().generation;
+        let own = match scope {
+            Scope::Global => None,
+            Scope::Organization(_) => Some(generation(scope).await),
+        };
+        RunRequest {
+            access: Access::from_claimed_job(scope, execution),
+            execution,
+            workflow: "main".to_owned(),
+            attempt: 1,
+            organization: scope.organization().map(|id| self.organization(id)),
+            user: None,
+            entry: Entry { module: "main".to_owned(), function: "run".to_owned() },
+            inputs: "{}".to_owned(),
+            limits: RunLimits {
+                timeout: Duration::from_secs(60),
+                memory_mb: 512,
+                max_file_kb: 1024,
+            },
+            own_generation: own,
+            global_generation: generation(Scope::Global).await,
+            cancel: CancellationToken::new(),
+        }
+    }
+
+    /// The lines in the database and those the report brings.
+    pub async fn log(&self, scope: Scope, id: ExecutionId, report: &RunReport) -> Vec<LogLine> {
+        let kept = self.world.scoped(scope).logs(id, 0, 1_000_000).await.unwrap().unwrap();
+        kept.into_iter().map(|line| line.line).chain(report.logs.clone()).collect()
+    }
+
+    fn organization(&self, id: OrganizationId) -> OrganizationInfo {
+        let acme = Scope::Organization(id) == self.world.acme;
+        let (slug, name) = if acme { ("acme", "Acme") } else { ("globex", "Globex") };
+        OrganizationInfo { id, slug: Slug::parse(slug).unwrap(), name: name.to_owned() }
+    }
+
+    async fn enqueue(&self, scope: Scope) -> ExecutionId {
+        let scoped = self.world.scoped(scope);
+        if scoped.workflow("queued").await.unwrap().is_none() {
+            let workflow = Workflow {
+                name: "queued".to_owned(),
+                function: "run".to_owned(),
+                line: 1,
+                description: String::new(),
+                is_async: false,
+                parameters: serde_json::json!({}),
+                options: serde_json::Map::new(),
+            };
+            self.world.write_with(scope, "queued.py", "", vec![workflow]).await;
+        }
+        let workflow = scoped.workflow("queued").await.unwrap().unwrap();
+        let id = ExecutionId(Uuid::now_v7());
+        let new = NewExecution {
+            id,
+            workflow: &workflow,
+            inputs: serde_json::json!({}),
+            idempotency_key: None,
+            max_queued: 100_000,
+            now: NOW,
+        };
+        scoped.enqueue(new).await.unwrap().execution.id
+    }
+}
+
+/// The result as JSON.
+pub fn result(report: &RunReport) -> serde_json::Value {
+    let outcome = &report.outcome;
+    assert_eq!(outcome.status, Status::Succeeded, "{outcome:?}");
+    serde_json::from_str(outcome.result.as_ref().unwrap()).unwrap()
+}
+
+/// The failure of a run that ended so.
+pub fn failed(report: &RunReport, status: Status) -> &Failure {
+    let outcome = &report.outcome;
+    assert_eq!(outcome.status, status, "{outcome:?}");
+    assert_eq!(outcome.result, None);
+    outcome.failure.as_ref().unwrap()
+}
+
+/// Waits until something is true.
+pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Whether a process lives (a zombie does not).
+pub fn lives(pid: i64) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    status.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+}

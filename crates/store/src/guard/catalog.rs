@@ -1,0 +1,93 @@
+//! The tables that the guard knows; a new table is one line.
+
+/// Every table of the product.
+pub const CATALOG: Catalog = Catalog {
+    tables: &[
+        Table::new("organizations", Kind::Organization).for_caretakers(),
+        Table::new("seaql_migrations", Kind::Platform).for_caretakers(),
+        Table::new("users", Kind::Tenant),
+        Table::new("refresh_tokens", Kind::Tenant),
+        Table::new("workspace_files", Kind::Shared),
+        Table::new("workspace_file_versions", Kind::Shared),
+        Table::new("workflows", Kind::Shared),
+        Table::new("executions", Kind::Tenant),
+        Table::new("execution_logs", Kind::Tenant),
+        Table::new("job_queue", Kind::Tenant).for_caretakers(),
+    ],
+};
+
+/// A list of tables.
+#[derive(Clone, Copy, Debug)]
+pub struct Catalog {
+    /// The tables, in any order, names in lower case.
+    pub tables: &'static [Table],
+}
+
+/// One table.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    name: &'static str,
+    kind: Kind,
+    caretakers: bool,
+}
+
+/// To whom a table's rows belong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// To the organization in `organization_id`.
+    Tenant,
+    /// As [`Kind::Tenant`], and those of Global may be read by everyone.
+    Shared,
+    /// The organizations themselves: `id` says which. A tenant can read and update its own.
+    Organization,
+    /// To the platform: no tenant reads or writes it.
+    Platform,
+}
+
+impl Catalog {
+    /// The table called `name`, in lower case.
+    pub fn table(&self, name: &str) -> Option<&'static Table> {
+        self.tables.iter().find(|table| table.name == name)
+    }
+}
+
+impl Table {
+    /// A table that caretakers can't touch.
+    pub const fn new(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, caretakers: false }
+    }
+
+    /// The same table, open to [`super::Mode::System`].
+    pub const fn for_caretakers(self) -> Self {
+        Self { caretakers: true, ..self }
+    }
+
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// To whom its rows belong.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether [`super::Mode::System`] may name it.
+    pub const fn caretakers(&self) -> bool {
+        self.caretakers
+    }
+
+    /// The column that says whose a row is.
+    pub(super) const fn key(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Tenant | Kind::Shared => Some("organization_id"),
+            Kind::Organization => Some("id"),
+            Kind::Platform => None,
+        }
+    }
+
+    /// Whether rows of Global may be read beside the organization's own.
+    pub(super) const fn reads_global(&self) -> bool {
+        matches!(self.kind, Kind::Shared | Kind::Organization)
+    }
+}

@@ -1,0 +1,72 @@
+//! Statements that must be refused, each with its reason.
+
+mod conditions;
+mod joins;
+mod names;
+mod nested;
+mod writes;
+
+use super::tenant;
+
+const UNPROVEN: &str = "is not confined";
+const SHAPE: &str = "is not among the shapes";
+const UNKNOWN: &str = "is not in the catalog";
+const ONE: &str = "exactly one statement";
+const ALIAS: &str = "ambiguous or shadows";
+const INSERT: &str = "each row inserted";
+const NAME: &str = "must be plain";
+const KEPT: &str = "can't be changed";
+const TARGET: &str = "conflict target";
+const ANY: &str = "";
+
+#[test]
+fn each_is_refused_for_its_reason() {
+    let all = [
+        conditions::CONDITIONS,
+        joins::JOINS,
+        nested::NESTED,
+        names::NAMES,
+        writes::WRITES,
+        writes::OTHERS,
+    ]
+    .concat();
+    assert!(all.len() >= 200, "{}", all.len());
+    let wrong: Vec<String> = all
+        .iter()
+        .filter_map(|(sql, reason)| match tenant(sql) {
+            Ok(_) => Some(format!("passed: {sql}")),
+            Err(refusal) if refusal.to_string().contains(reason) => None,
+            Err(refusal) => Some(format!("{refusal}: {sql}")),
+        })
+        .collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn size_and_depth_are_bounded() {
+    let chain = |n: usize| {
+        format!("SELECT id FROM users WHERE organization_id = $1{}", " AND active".repeat(n))
+    };
+    assert!(tenant(&chain(100)).is_ok());
+    for sql in [
+        chain(3_000),
+        chain(20_000),
+        format!("SELECT {}1{}", "(".repeat(30), ")".repeat(30_000)),
+        format!("SELECT {}1{}", "(".repeat(3_000), ")".repeat(3_000)),
+        format!("SELECT {}1", "NOT ".repeat(4_000)),
+        format!("SELECT 1{}", " + 1".repeat(4_000)),
+        format!("SELECT 1{}", " UNION SELECT 1".repeat(2_500)),
+        format!("{}SELECT 1{}", "SELECT (".repeat(1_000), ")".repeat(1_000)),
+        format!("SELECT '{}'", "x".repeat(70_000)),
+    ] {
+        assert!(tenant(&sql).is_err(), "{}", &sql[..60]);
+    }
+}
+
+#[test]
+fn literals_may_look_like_anything() {
+    for text in ["-- x", "/* x */", ";", "users", "$2", "'' OR 1 = 1"] {
+        let sql = format!("SELECT id FROM users WHERE organization_id = $1 AND name = '{text}'");
+        assert!(tenant(&sql).is_ok(), "{sql}");
+    }
+}

@@ -1,0 +1,102 @@
+"""`context`: for whom and as what the workflow runs."""
+
+from __future__ import annotations
+
+from ._host import require
+
+
+class _Record:
+    """Fields that can be read and compared but not set."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self._values = values
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self._values.items())
+        return f"{type(self).__name__}({fields})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other._values == self._values
+
+    def __hash__(self) -> int:
+        return hash(self._values.get("id"))
+
+
+class Organization(_Record):
+    """An organization."""
+
+    __slots__ = ()
+
+    @property
+    def id(self) -> str:
+        """Its id, a UUID."""
+        return self._values["id"]
+
+    @property
+    def slug(self) -> str:
+        """Its name in addresses: `acme`."""
+        return self._values["slug"]
+
+    @property
+    def name(self) -> str:
+        """Its name for people: `Acme`."""
+        return self._values["name"]
+
+
+class User(_Record):
+    """A person."""
+
+    __slots__ = ()
+
+    @property
+    def id(self) -> str:
+        """Their id, a UUID."""
+        return self._values["id"]
+
+    @property
+    def email(self) -> str:
+        """Their e-mail address."""
+        return self._values["email"]
+
+    @property
+    def name(self) -> str:
+        """Their name."""
+        return self._values["name"]
+
+
+class Context:
+    """The running execution. Reading it anywhere else raises `BifrostError`."""
+
+    __slots__ = ()
+
+    @property
+    def organization(self) -> Organization | None:
+        """The organization the workflow runs for; None in Global."""
+        values = require("context.organization").organization
+        return None if values is None else Organization(values)
+
+    @property
+    def user(self) -> User | None:
+        """Who asked for the execution; None for a schedule or another machine."""
+        values = require("context.user").user
+        return None if values is None else User(values)
+
+    @property
+    def execution_id(self) -> str:
+        """The execution's id, a UUID."""
+        return str(require("context.execution_id").execution["id"])
+
+    @property
+    def workflow_name(self) -> str:
+        """The name of the workflow that runs."""
+        return str(require("context.workflow_name").execution["workflow"])
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first attempt."""
+        return int(require("context.attempt").execution["attempt"])
+
+
+context = Context()

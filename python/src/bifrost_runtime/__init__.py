@@ -1,0 +1,1 @@
+"""The Python side of Bifrost: what runs inside the zygote and its children."""
