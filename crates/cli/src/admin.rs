@@ -63,12 +63,8 @@ pub async fn create_organization(
     if name.trim().is_empty() {
         bail!("the name is empty");
     }
-    let new = NewOrganization {
-        id: OrganizationId(Uuid::now_v7()),
-        slug,
-        name,
-        now: SystemClock.now(),
-    };
+    let new =
+        NewOrganization { id: OrganizationId(Uuid::now_v7()), slug, name, now: SystemClock.now() };
     let created = store.system(Reason::Organizations).create_organization(new).await?;
     Ok(json!({
         "id": created.scope.organization(),
@@ -81,7 +77,8 @@ pub async fn create_organization(
 
 /// The organization of a short name, which must not be Global.
 pub async fn find(store: &Store, slug: &str) -> anyhow::Result<Organization> {
-    let found = store.system(Reason::Organizations).organization_by_slug(&Slug::parse(slug)?).await?;
+    let found =
+        store.system(Reason::Organizations).organization_by_slug(&Slug::parse(slug)?).await?;
     match found {
         Some(global) if global.scope == domain::Scope::Global => {
             bail!("Global has no users; use `provider`, whose admins may act in Global")

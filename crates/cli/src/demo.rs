@@ -105,9 +105,11 @@ impl Story {
             runs: Vec::new(),
         };
         screen.chapter("The provider writes for everybody; Acme overrides one file");
-        for (path, content) in
-            [(PATH, HALOPSA), ("shared/ninja.py", NINJA), ("workflows/morning_report.py", MORNING_REPORT)]
-        {
+        for (path, content) in [
+            (PATH, HALOPSA),
+            ("shared/ninja.py", NINJA),
+            ("workflows/morning_report.py", MORNING_REPORT),
+        ] {
             let version = story.global.write(path, content).await?;
             screen.fact("Global", &format!("{path} (version {version})"));
         }
@@ -126,7 +128,8 @@ impl Story {
         let globex = self.report(screen, "Globex").await?;
         ensure!(imported(&acme, "shared.halopsa")?.0 == "org", "Acme got the wrong module");
         ensure!(imported(&globex, "shared.halopsa")?.0 == "global", "Globex got the wrong module");
-        screen.proof("the same import line, two modules; shared/ninja.py came from Global for both");
+        screen
+            .proof("the same import line, two modules; shared/ninja.py came from Global for both");
         Ok(())
     }
 

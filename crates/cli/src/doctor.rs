@@ -38,7 +38,9 @@ fn directory(data: &Data) -> Result<String, String> {
     }
     match tempfile::tempfile_in(&data.directory) {
         Ok(_) => Ok(format!("`{shown}` can be written")),
-        Err(error) => Err(format!("`{shown}` cannot be written ({error}); change its owner or mode")),
+        Err(error) => {
+            Err(format!("`{shown}` cannot be written ({error}); change its owner or mode"))
+        }
     }
 }
 
@@ -54,7 +56,8 @@ async fn database(data: &Data) -> Result<String, String> {
 async fn interpreter(options: &DoctorOptions) -> Result<String, String> {
     let python = Python::find(options.python.as_deref()).await;
     let python = python.map_err(|error| error.to_string())?;
-    Ok(format!("{} at `{}`", python.version, python.executable.display()))
+    let (major, minor, patch) = python.version;
+    Ok(format!("{major}.{minor}.{patch} at `{}`", python.executable.display()))
 }
 
 fn isolation() -> &'static str {

@@ -10,12 +10,7 @@ use api::{ApiParts, ApiState, SigningKeys};
 use domain::OrganizationId;
 use jobs::{Bells, Clock, SystemClock, Work};
 use runner::{Runner, RunnerOptions, Worker};
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 use store::Store;
 use tokio::{
     net::TcpListener,
@@ -157,8 +152,7 @@ fn serve_http(
 
 fn serve_work(parts: &Parts, options: &Serve) -> JoinHandle<anyhow::Result<()>> {
     let work = Work::new(parts.store.clone(), parts.bells.clone(), parts.clock.clone());
-    let worker =
-        Worker::new(parts.runner.clone(), work, parts.clock.clone(), options.concurrency);
+    let worker = Worker::new(parts.runner.clone(), work, parts.clock.clone(), options.concurrency);
     let (stop, drain) = (parts.stop.clone(), options.drain);
     tokio::spawn(async move {
         worker.run(stop, drain).await;

@@ -26,12 +26,12 @@ use domain::{
 };
 use futures_util::{FutureExt, SinkExt};
 use std::{
-    cell::Cell,
     os::fd::{AsFd, BorrowedFd},
     pin::pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
+use store::StoreError;
 use tokio::{
     net::{
         UnixStream,
@@ -79,12 +79,12 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
     let started = start(tools.runs, &files).await?;
     drop(files);
     let forked = Instant::now();
-    let ended = Cell::new(None);
+    let ended = OnceLock::new();
     let held = converse(&tools, &request, started, opening, &ended).await;
     if !held.modules.is_empty() {
         tools.bundles.learn(&held.modules);
     }
-    let ended = ended.get().unwrap_or_else(Instant::now);
+    let ended = ended.get().copied().unwrap_or_else(Instant::now);
     let timings = Timings {
         bundle: loaded - begun,
         fork: forked - loaded,
@@ -194,13 +194,27 @@ struct Held {
     log_lines_lost: u64,
 }
 
+/// Keeps the lines of one run in the store.
+struct Keeper<'a> {
+    sources: &'a Sources,
+    request: &'a RunRequest,
+}
+
+impl logs::Keep for Keeper<'_> {
+    type Error = StoreError;
+
+    async fn keep(&mut self, batch: &[LogLine]) -> Result<(), StoreError> {
+        self.sources.append_logs(&self.request.access, self.request.execution, batch).await
+    }
+}
+
 /// Talks with the child until it is gone and its log is kept.
 async fn converse(
     tools: &Tools<'_>,
     request: &RunRequest,
     started: Started,
     opening: Vec<Bytes>,
-    ended: &Cell<Option<Instant>>,
+    ended: &OnceLock<Instant>,
 ) -> Held {
     let (gate, lines) = logs::gate();
     let mut modules = Vec::new();
@@ -210,10 +224,8 @@ async fn converse(
         gate.close(now()).await;
         ending
     };
-    let keep = async |batch: &[LogLine]| {
-        tools.sources.append_logs(&request.access, request.execution, batch).await
-    };
-    let (ending, (logs, log_lines_lost)) = tokio::join!(talk, logs::deliver(lines, keep));
+    let keeper = Keeper { sources: tools.sources, request };
+    let (ending, (logs, log_lines_lost)) = tokio::join!(talk, logs::deliver(lines, keeper));
     Held { ending, modules, logs, log_lines_lost }
 }
 
@@ -224,7 +236,7 @@ async fn talk(
     opening: Vec<Bytes>,
     gate: &LogGate,
     modules: &mut Vec<LoadedModule>,
-    ended: &Cell<Option<Instant>>,
+    ended: &OnceLock<Instant>,
 ) -> Ending {
     let Started { mut child, socket, output } = started;
     let deadline = Instant::now() + request.limits.timeout;
@@ -243,7 +255,7 @@ async fn talk(
         cancel: &request.cancel,
         say_cancel: &say_cancel,
     };
-    let watch = watch.watch(|| ended.set(Some(Instant::now())));
+    let watch = watch.watch(|| _ = ended.set(Instant::now()));
     let max_file = request.limits.max_file_kb as usize * 1024;
     let answer = Calls::new(&request.access, tools.sources, tools.analyser, max_file);
     let help = async {

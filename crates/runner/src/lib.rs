@@ -27,6 +27,7 @@ mod runtime_files;
 mod sources;
 mod tools;
 mod watching;
+mod worker;
 mod zygote;
 
 pub use python::{NoPython, Python};
@@ -35,4 +36,5 @@ pub use request::{
 };
 pub use runner::{Runner, RunnerError, RunnerOptions};
 pub use sources::SourceError;
+pub use worker::Worker;
 pub use zygote::{SpawnFailed, ZygoteFailed};

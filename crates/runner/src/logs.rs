@@ -115,23 +115,28 @@ fn tidy(message: &str) -> String {
     if text.contains('\0') { text.replace('\0', "\u{2400}") } else { text }
 }
 
+/// Whoever keeps the lines of a run.
+pub(crate) trait Keep: Send {
+    /// Why lines could not be kept.
+    type Error: std::fmt::Display + Send;
+
+    /// Keeps a batch, all of it or nothing.
+    fn keep(&mut self, batch: &[LogLine]) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
 /// Hands lines on in batches until the gate is closed. Returns the lines of the last batch, which
 /// are left to the caller to keep together with the outcome, and how many could not be kept.
-pub(crate) async fn deliver<F, E>(
+pub(crate) async fn deliver(
     mut lines: mpsc::Receiver<LogLine>,
-    mut keep: F,
-) -> (Vec<LogLine>, u64)
-where
-    F: AsyncFnMut(&[LogLine]) -> Result<(), E>,
-    E: std::fmt::Display,
-{
+    mut keeper: impl Keep,
+) -> (Vec<LogLine>, u64) {
     let mut lost = 0;
     loop {
         let (batch, closed) = next_batch(&mut lines).await;
         if closed {
             return (batch, lost);
         }
-        if let Err(error) = persist(&batch, &mut keep).await {
+        if let Err(error) = persist(&batch, &mut keeper).await {
             tracing::error!(%error, lines = batch.len(), "lines of a run's log are lost");
             lost += batch.len() as u64;
         }
@@ -154,22 +159,41 @@ async fn next_batch(lines: &mut mpsc::Receiver<LogLine>) -> (Vec<LogLine>, bool)
 }
 
 /// Tries three times: a busy database is no reason to lose a log.
-async fn persist<F, E>(batch: &[LogLine], keep: &mut F) -> Result<(), E>
-where
-    F: AsyncFnMut(&[LogLine]) -> Result<(), E>,
-{
+async fn persist<K: Keep>(batch: &[LogLine], keeper: &mut K) -> Result<(), K::Error> {
     for pause in [50, 250] {
-        if keep(batch).await.is_ok() {
+        if keeper.keep(batch).await.is_ok() {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
-    keep(batch).await
+    keeper.keep(batch).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    struct Kept<'a>(&'a mut Vec<LogLine>);
+
+    impl Keep for Kept<'_> {
+        type Error = std::io::Error;
+
+        async fn keep(&mut self, batch: &[LogLine]) -> Result<(), Self::Error> {
+            self.0.extend_from_slice(batch);
+            Ok(())
+        }
+    }
+
+    struct Full;
+
+    impl Keep for Full {
+        type Error = &'static str;
+
+        async fn keep(&mut self, batch: &[LogLine]) -> Result<(), Self::Error> {
+            assert_eq!(batch[0].message, "a\u{2400}b");
+            Err("full")
+        }
+    }
 
     #[tokio::test]
     async fn a_run_that_says_too_much_is_told_so_once() {
@@ -184,10 +208,7 @@ mod tests {
             gate.close(Timestamp(1)).await;
         };
         let mut kept = Vec::new();
-        let listen = deliver(lines, async |batch: &[LogLine]| {
-            kept.extend_from_slice(batch);
-            Ok::<_, std::io::Error>(())
-        });
+        let listen = deliver(lines, Kept(&mut kept));
         let (rest, lost) = tokio::join!(talk, listen).1;
         assert_eq!(lost, 0);
         kept.extend(rest);
@@ -205,10 +226,7 @@ mod tests {
             }
             gate.close(Timestamp(1)).await;
         };
-        let listen = deliver(lines, async |batch: &[LogLine]| {
-            assert_eq!(batch[0].message, "a\u{2400}b");
-            Err("full")
-        });
+        let listen = deliver(lines, Full);
         let (rest, lost) = tokio::join!(talk, listen).1;
         assert_eq!((rest.len(), lost), (1, BATCH_LINES as u64));
     }

@@ -26,7 +26,7 @@ pub(crate) struct Watch<'a, L> {
     pub deadline: Instant,
     pub cancel: &'a CancellationToken,
     /// Tells the child that it is cancelled.
-    pub say_cancel: &'a dyn Fn(),
+    pub say_cancel: &'a (dyn Fn() + Sync),
 }
 
 impl<L: Future<Output = End>> Watch<'_, L> {

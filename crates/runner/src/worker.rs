@@ -119,9 +119,7 @@ impl Worker {
         };
         let report = match report {
             Ok(report) => report,
-            Err(NotStarted::Inputs(why)) => {
-                ended(Status::Failed, failure("InputsTooLarge", why))
-            }
+            Err(NotStarted::Inputs(why)) => ended(Status::Failed, failure("InputsTooLarge", why)),
             Err(error) => {
                 // Nothing has run. Without an outcome its lease runs out and it is tried again.
                 tracing::error!(execution = %held.claim.execution, %error, "run not started");
@@ -178,9 +176,7 @@ fn request(claim: &Claim, cancel: &CancellationToken) -> Result<RunRequest, Fail
         inputs: claim.inputs.clone(),
         limits: RunLimits {
             // What a workflow asks for cannot go beyond what its organization allows.
-            timeout: Duration::from_secs(
-                seconds.min(settings.executions.timeout_seconds).into(),
-            ),
+            timeout: Duration::from_secs(seconds.min(settings.executions.timeout_seconds).into()),
             memory_mb: settings.executions.memory_mb,
             max_file_kb: settings.modules.max_file_kb,
         },
