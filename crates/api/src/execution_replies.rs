@@ -20,8 +20,7 @@ pub struct ExecutionReply {
     #[schema(required = true)]
     organization_id: Option<Uuid>,
     workflow: String,
-    /// `pending`, `running`, or an outcome.
-    #[schema(value_type = String)]
+    #[schema(value_type = StatusReply)]
     status: Status,
     #[schema(value_type = Object)]
     inputs: Box<RawValue>,
@@ -43,6 +42,31 @@ pub struct ExecutionReply {
     /// Every workspace module it loaded.
     #[schema(value_type = Vec<LoadedModuleReply>)]
     modules: Vec<LoadedModule>,
+}
+
+/// Where an execution stands. The last seven are outcomes: once there, it stays.
+#[derive(ToSchema)]
+#[schema(as = ExecutionStatus, rename_all = "snake_case")]
+#[allow(dead_code, reason = "the schema of `domain::execution::Status`")]
+pub enum StatusReply {
+    /// In the queue.
+    Pending,
+    /// A worker holds it.
+    Running,
+    /// Returned.
+    Succeeded,
+    /// Raised, or returned what JSON cannot hold.
+    Failed,
+    /// Killed at its time limit.
+    TimedOut,
+    /// Stopped on request.
+    Cancelled,
+    /// Killed for memory.
+    OutOfMemory,
+    /// The process went without an end.
+    Crashed,
+    /// Its workers died, as often as it may be tried.
+    Lost,
 }
 
 /// Why an execution did not succeed.
@@ -95,7 +119,7 @@ impl From<Execution> for ExecutionReply {
 pub struct SummaryReply {
     id: Uuid,
     workflow: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = StatusReply)]
     status: Status,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,

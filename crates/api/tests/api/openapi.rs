@@ -32,6 +32,10 @@ fn every_operation_has_a_name_a_tag_and_a_refusal() {
             let name = operation["operationId"].as_str().unwrap();
             assert!(names.insert(name.to_owned()), "{name} twice");
             assert!(operation["tags"][0].is_string(), "{method} {path}");
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                let said = response["description"].as_str().unwrap_or_default();
+                assert!(!said.is_empty(), "{method} {path} {status}");
+            }
             assert!(operation["responses"]["default"].is_object(), "{method} {path}");
             assert!(!path.contains('*'), "{path}");
         }
@@ -55,6 +59,17 @@ fn every_reference_leads_somewhere() {
             _ => {}
         }
     }
+}
+
+#[test]
+fn the_words_of_the_document_are_the_words_on_the_wire() {
+    let document: Value = serde_json::from_str(&api::openapi::text().unwrap()).unwrap();
+    let words = |name: &str| document["components"]["schemas"][name]["enum"].clone();
+    let statuses = domain::execution::Status::ALL.map(|status| status.as_str());
+    assert_eq!(words("ExecutionStatus"), serde_json::json!(statuses));
+    assert_eq!(words("LogLevel"), serde_json::json!(["debug", "info", "warning", "error"]));
+    assert_eq!(words("Role"), serde_json::json!(["viewer", "ops", "admin"]));
+    assert_eq!(words("Scope"), serde_json::json!(["org", "global"]));
 }
 
 #[tokio::test]
