@@ -6,6 +6,7 @@
 //! `listening` reads its `frames`, `calls` answers the SDK, `logs` and `output` keep what it says
 //! → `watching` ends it in time → `outcome` says how it went. The Python side is `python/`, and
 //! `docs/runtime-protocol.md` is what both keep to.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod analyser;
 mod bundle;
