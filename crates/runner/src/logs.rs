@@ -115,23 +115,29 @@ fn tidy(message: &str) -> String {
     if text.contains('\0') { text.replace('\0', "\u{2400}") } else { text }
 }
 
+/// Whoever keeps lines. A trait and not a closure, so that the future of a run can be sent to
+/// another thread, which the compiler cannot see of asynchronous closures.
+pub(crate) trait Keep: Send {
+    /// Why they could not be kept.
+    type Error: std::fmt::Display + Send;
+
+    /// Keeps these lines, in this order, after those before.
+    fn keep(&mut self, lines: &[LogLine]) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
 /// Hands lines on in batches until the gate is closed. Returns the lines of the last batch, which
 /// are left to the caller to keep together with the outcome, and how many could not be kept.
-pub(crate) async fn deliver<F, E>(
+pub(crate) async fn deliver<K: Keep>(
     mut lines: mpsc::Receiver<LogLine>,
-    mut keep: F,
-) -> (Vec<LogLine>, u64)
-where
-    F: AsyncFnMut(&[LogLine]) -> Result<(), E>,
-    E: std::fmt::Display,
-{
+    mut keeper: K,
+) -> (Vec<LogLine>, u64) {
     let mut lost = 0;
     loop {
         let (batch, closed) = next_batch(&mut lines).await;
         if closed {
             return (batch, lost);
         }
-        if let Err(error) = persist(&batch, &mut keep).await {
+        if let Err(error) = persist(&batch, &mut keeper).await {
             tracing::error!(%error, lines = batch.len(), "lines of a run's log are lost");
             lost += batch.len() as u64;
         }
@@ -154,22 +160,41 @@ async fn next_batch(lines: &mut mpsc::Receiver<LogLine>) -> (Vec<LogLine>, bool)
 }
 
 /// Tries three times: a busy database is no reason to lose a log.
-async fn persist<F, E>(batch: &[LogLine], keep: &mut F) -> Result<(), E>
-where
-    F: AsyncFnMut(&[LogLine]) -> Result<(), E>,
-{
+async fn persist<K: Keep>(batch: &[LogLine], keeper: &mut K) -> Result<(), K::Error> {
     for pause in [50, 250] {
-        if keep(batch).await.is_ok() {
+        if keeper.keep(batch).await.is_ok() {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
-    keep(batch).await
+    keeper.keep(batch).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<LogLine>>>);
+
+    impl Keep for Kept {
+        type Error = std::io::Error;
+        async fn keep(&mut self, lines: &[LogLine]) -> Result<(), Self::Error> {
+            self.0.lock().unwrap().extend_from_slice(lines);
+            Ok(())
+        }
+    }
+
+    struct Full;
+
+    impl Keep for Full {
+        type Error = &'static str;
+        async fn keep(&mut self, lines: &[LogLine]) -> Result<(), Self::Error> {
+            assert_eq!(lines[0].message, "a\u{2400}b");
+            Err("full")
+        }
+    }
 
     #[tokio::test]
     async fn a_run_that_says_too_much_is_told_so_once() {
@@ -183,13 +208,11 @@ mod tests {
             gate.drop_more(Dropped { lines: 1, bytes: 5 });
             gate.close(Timestamp(1)).await;
         };
-        let mut kept = Vec::new();
-        let listen = deliver(lines, async |batch: &[LogLine]| {
-            kept.extend_from_slice(batch);
-            Ok::<_, std::io::Error>(())
-        });
+        let kept = Kept::default();
+        let listen = deliver(lines, kept.clone());
         let (rest, lost) = tokio::join!(talk, listen).1;
         assert_eq!(lost, 0);
+        let mut kept = kept.0.lock().unwrap().clone();
         kept.extend(rest);
         assert_eq!(kept.len(), 160);
         assert!(kept[0].message.len() <= MAX_LINE && kept[0].message.ends_with(CUT));
@@ -205,10 +228,7 @@ mod tests {
             }
             gate.close(Timestamp(1)).await;
         };
-        let listen = deliver(lines, async |batch: &[LogLine]| {
-            assert_eq!(batch[0].message, "a\u{2400}b");
-            Err("full")
-        });
+        let listen = deliver(lines, Full);
         let (rest, lost) = tokio::join!(talk, listen).1;
         assert_eq!((rest.len(), lost), (1, BATCH_LINES as u64));
     }
