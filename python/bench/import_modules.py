@@ -44,8 +44,14 @@ Way = Callable[[], None]
 
 def module_source(number: int) -> str:
     """About sixty lines as people write them: constants, functions, a class."""
-    lines = [f'"""Module {number} of the benchmark."""', "", f"LIMIT = {number}",
-             'NAMES = ("first", "second", "third")', f'URL = "https://example.test/{number}"', ""]
+    lines = [
+        f'"""Module {number} of the benchmark."""',
+        "",
+        f"LIMIT = {number}",
+        'NAMES = ("first", "second", "third")',
+        f'URL = "https://example.test/{number}"',
+        "",
+    ]
     for index in range(5):
         lines += [
             f"def step_{index}(items, limit=LIMIT, *, strict=False):",
@@ -57,14 +63,26 @@ def module_source(number: int) -> str:
             "        if position >= limit:",
             "            break",
             "        found.append((position, item))",
-            "    return found", "",
+            "    return found",
+            "",
         ]
     lines += [
-        f"class Client{number}:", '    """Talks to nothing."""', "", "    retries = 3", "",
-        "    def __init__(self, url=URL):", "        self.url = url", "        self.calls = 0", "",
-        "    def call(self, path):", "        self.calls += 1",
-        '        return f"{self.url}/{path}"', "",
-        "    @property", "    def busy(self):", "        return self.calls > 0",
+        f"class Client{number}:",
+        '    """Talks to nothing."""',
+        "",
+        "    retries = 3",
+        "",
+        "    def __init__(self, url=URL):",
+        "        self.url = url",
+        "        self.calls = 0",
+        "",
+        "    def call(self, path):",
+        "        self.calls += 1",
+        '        return f"{self.url}/{path}"',
+        "",
+        "    @property",
+        "    def busy(self):",
+        "        return self.calls > 0",
     ]
     return "\n".join(lines) + "\n"
 
@@ -190,8 +208,11 @@ def run(rounds: int, modules: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(modules, folder)
         ways: dict[str, Way] = {
-            "cpython": bench.cpython, "cpython-gc": bench.cpython_gc, "bifrost": bench.bifrost,
-            "bifrost-warm": bench.bifrost_warm, "floor": bench.floor,
+            "cpython": bench.cpython,
+            "cpython-gc": bench.cpython_gc,
+            "bifrost": bench.bifrost,
+            "bifrost-warm": bench.bifrost_warm,
+            "floor": bench.floor,
         }
         for name in ("zzz_nothing", "pack0.zzz"):  # touch the import system, as the zygote does
             try:

@@ -1,4 +1,7 @@
-"""Tests of the runtime and the SDK. Run: `python3 -m unittest discover -s python/tests -t python`."""
+"""Tests of the runtime and the SDK.
+
+Run: `python3 -m unittest discover -s python/tests -t python`.
+"""
 
 import sys
 from pathlib import Path

@@ -143,16 +143,29 @@ def write_bundle(scope: Scope) -> bytes:
             ranges[item.share] = (len(data), len(item.data))
             data += item.data
         table += ENTRY.pack(
-            *texts[:2], item.kind, item.flags, 0, item.version, item.hash,
-            *texts[2:], *ranges[item.share],
+            *texts[:2],
+            item.kind,
+            item.flags,
+            0,
+            item.version,
+            item.hash,
+            *texts[2:],
+            *ranges[item.share],
         )
     slots = _slots([item.key for item in listed])
     entries_at = HEADER.size + 4 * len(slots)
     strings_at = entries_at + len(table)
     data_at = strings_at + len(strings)
     header = HEADER.pack(
-        MAGIC, len(slots), len(listed), HEADER.size, entries_at, strings_at, data_at,
-        data_at + len(data), scope.generation,
+        MAGIC,
+        len(slots),
+        len(listed),
+        HEADER.size,
+        entries_at,
+        strings_at,
+        data_at,
+        data_at + len(data),
+        scope.generation,
     )
     slot_table = b"".join(slot.to_bytes(4, "little") for slot in slots)
     return header + slot_table + bytes(table) + bytes(strings) + bytes(data)

@@ -78,7 +78,9 @@ def _tree(rng: random.Random, universe: list[str], scope: str, share: float = 0.
         else:
             paths = [f"{base}/deep/note.txt"]  # a namespace without a module
         for path in paths:
-            tree[path] = b"data" if path.endswith(".txt") else _module(rng, universe, name, path, scope)
+            tree[path] = (
+                b"data" if path.endswith(".txt") else _module(rng, universe, name, path, scope)
+            )
         if rng.random() < 0.3:
             tree[f"{base}/data.txt"] = f"{scope} {base} data\r\n".encode()
         if rng.random() < 0.15:
@@ -160,15 +162,27 @@ STATEMENTS: tuple[Statement, ...] = (
     lambda r, u, n: "raise ImportError('by hand', name=__name__)",
     lambda r, u, n: "1 / 0",
     lambda r, u, n: "def broken(:\n    pass" if r.random() < 0.3 else "BROKEN = False",
-    lambda r, u, n: "import sys\nsys.modules[__name__] = type(sys)('replaced')"
-    if r.random() < 0.3 else "REPLACED = False",
+    lambda r, u, n: (
+        "import sys\nsys.modules[__name__] = type(sys)('replaced')"
+        if r.random() < 0.3
+        else "REPLACED = False"
+    ),
     # Not of a package: CPython's own namespaces below it would need it.
-    lambda r, u, n: "import sys\nif '__path__' not in globals(): del sys.modules[__name__]"
-    if r.random() < 0.2 else "GONE = False",
-    lambda r, u, n: "def __getattr__(name):\n"
-    "    if name.startswith('lazy'):\n        return name\n    raise AttributeError(name)",
-    lambda r, u, n: f"import importlib\nDYNAMIC = importlib.import_module({_pick(r, u)!r}).__name__",
-    lambda r, u, n: f"import importlib\nREL = importlib.import_module('.{_last(r.choice(u))}',"
-    " __package__).__name__",
+    lambda r, u, n: (
+        "import sys\nif '__path__' not in globals(): del sys.modules[__name__]"
+        if r.random() < 0.2
+        else "GONE = False"
+    ),
+    lambda r, u, n: (
+        "def __getattr__(name):\n"
+        "    if name.startswith('lazy'):\n        return name\n    raise AttributeError(name)"
+    ),
+    lambda r, u, n: (
+        f"import importlib\nDYNAMIC = importlib.import_module({_pick(r, u)!r}).__name__"
+    ),
+    lambda r, u, n: (
+        f"import importlib\nREL = importlib.import_module('.{_last(r.choice(u))}',"
+        " __package__).__name__"
+    ),
     lambda r, u, n: "import sys\nMAIN = sys.modules[__name__].__spec__._initializing",
 )

@@ -39,7 +39,9 @@ def observe(case: Case) -> list[Any]:
     found: list[Any] = []
     for name in case.names:
         if rng.random() < 0.2:
-            found.append(("find_spec", name, _attempt(lambda: _spec(importlib.util.find_spec(name)))))
+            found.append(
+                ("find_spec", name, _attempt(lambda: _spec(importlib.util.find_spec(name))))
+            )
         found.append(("import", name, _attempt(lambda: _module(importlib.import_module(name)))))
     found.append(("order", list(seen)))
     modules = [name for name in case.names if name in sys.modules]
@@ -50,7 +52,9 @@ def observe(case: Case) -> list[Any]:
             if rng.random() < 0.4:
                 found.append((action.__name__, name, _attempt(lambda: action(name))))
     for name in rng.sample(modules, min(2, len(modules))):
-        found.append(("reload", name, _attempt(lambda: _module(importlib.reload(sys.modules[name])))))
+        found.append(
+            ("reload", name, _attempt(lambda: _module(importlib.reload(sys.modules[name]))))
+        )
     for name in rng.sample(case.names, 2):
         found.append(("runpy", name, _attempt(lambda: _run(name))))
     found.append(("top", sorted(n for _, n, _ in pkgutil.iter_modules() if n in case.names)))
@@ -156,14 +160,14 @@ def _get_data(name: str) -> Any:
 
 
 def _source(name: str) -> Any:
-    module = sys.modules[name]
+    module: Any = sys.modules[name]
     tell = getattr(module, "tell", None)
     return (
         inspect.getsource(module),
         tell and inspect.getsource(tell),
         inspect.getsourcefile(module),
         linecache.getline(module.__file__ or "", 1, module.__dict__),
-        module.__loader__.get_source(name) if module.__loader__ else None,  # type: ignore[attr-defined]
+        module.__loader__.get_source(name) if module.__loader__ else None,
     )
 
 

@@ -27,14 +27,22 @@ def _nested(levels: int) -> dict[str, Any]:
 
 VALID: list[dict[str, Any]] = [
     {"type": "cancel"},
-    {"type": "log", "level": "info", "message": "héllo \U0001f600\n\t\"\\", "time": 1.5},
+    {"type": "log", "level": "info", "message": 'héllo \U0001f600\n\t"\\', "time": 1.5},
     {"type": "dropped", "lines": 3, "bytes": 120},
-    {"type": "call", "id": 1, "method": "files.read_bytes",
-     "arguments": {"path": "a.txt", "scope": "cascade", "offset": 0}},
+    {
+        "type": "call",
+        "id": 1,
+        "method": "files.read_bytes",
+        "arguments": {"path": "a.txt", "scope": "cascade", "offset": 0},
+    },
     {"type": "reply", "id": 1, "result": {"data": "aGk=", "size": 2, "next": None}},
     {"type": "reply", "id": 2, "error": {"type": "FileNotFoundError", "message": "a.txt"}},
-    {"type": "modules", "modules": [{"name": "a.b", "scope": "org", "path": "a/b.py",
-                                     "version": 3, "hash": "00" * 32}]},
+    {
+        "type": "modules",
+        "modules": [
+            {"name": "a.b", "scope": "org", "path": "a/b.py", "version": 3, "hash": "00" * 32}
+        ],
+    },
     {"type": "result", "value": {"n": -9223372036854775808, "x": 1.25, "t": True, "e": []}},
     {"type": "result", "parts": 2},
     {"type": "part", "data": "[1,"},

@@ -19,12 +19,15 @@ from .bundle_writer import Scope, memory_file, write_bundle, write_codes
 
 RUNTIME = str(Path(__file__).parent.parent / "src")
 _START = (
-    f"import sys; sys.path.insert(0, {RUNTIME!r}); "
-    "from bifrost_runtime.zygote import main; main()"
+    f"import sys; sys.path.insert(0, {RUNTIME!r}); from bifrost_runtime.zygote import main; main()"
 )
 ACME = {"id": "0001", "slug": "acme", "name": "Acme"}
 LIMITS = {
-    "memory_mb": 512, "cpu_seconds": 60, "file_mb": 64, "open_files": 256, "processes": 4096,
+    "memory_mb": 512,
+    "cpu_seconds": 60,
+    "file_mb": 64,
+    "open_files": 256,
+    "processes": 4096,
 }
 Answer = Callable[[str, dict[str, Any]], Any]
 
@@ -160,7 +163,8 @@ class Supervisor:
         while (frame := child.receive()) is not None:
             outcome.frames.append(frame)
             if frame["type"] == "call":
-                child.send(_reply(frame, answer))
+                for reply in _replies(frame, answer):
+                    child.send(reply)
             elif frame["type"] == "part":
                 parts.append(frame["data"])
             elif frame["type"] == "result" and "value" in frame:
@@ -211,7 +215,8 @@ class Supervisor:
         module, _, name = function.rpartition(".")
         child.send(
             {
-                "type": "start", "role": "run",
+                "type": "start",
+                "role": "run",
                 "organization": ACME if organization is not None else None,
                 "user": {"id": "0002", "email": "ada@acme.test", "name": "Ada"},
                 "execution": {"id": "0003", "workflow": name, "attempt": 1},
@@ -227,6 +232,16 @@ def _drain(descriptor: int, outcome: Outcome) -> None:
     while data := os.read(descriptor, 1 << 16):
         outcome.output += data
     os.close(descriptor)
+
+
+def _replies(frame: dict[str, Any], answer: Answer | None) -> list[dict[str, Any]]:
+    reply = _reply(frame, answer)
+    text = json.dumps(reply.get("result"))
+    if len(text) <= 512 << 10:
+        return [reply]
+    del reply["result"]
+    parts = [text[at : at + 200_000] for at in range(0, len(text), 200_000)]
+    return [{**reply, "parts": len(parts)}, *({"type": "part", "data": each} for each in parts)]
 
 
 def _reply(frame: dict[str, Any], answer: Answer | None) -> dict[str, Any]:

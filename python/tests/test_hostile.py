@@ -40,7 +40,9 @@ class Hostile(WithZygote):
 
     def test_signals(self) -> None:
         self.assertEqual(self.crash_of("import os\nos.kill(os.getpid(), 9)").status, -9)
-        error = self.error_of("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile 1: pass")
+        error = self.error_of(
+            "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile 1: pass"
+        )
         self.assertEqual(error["type"], "KeyboardInterrupt")
         self.assertEqual(self.crash_of("import ctypes\nctypes.string_at(0)").status, -11)
 
@@ -95,6 +97,11 @@ class Hostile(WithZygote):
         self.assertIn("left out", error["traceback"])
         self.assertTrue(error["traceback"].startswith("Traceback"))
 
+    def test_lowered_recursion_limit(self) -> None:
+        error = self.error_of("import sys\nsys.setrecursionlimit(12)\nimport decimal, asyncio")
+        self.assertEqual(error["type"], "RecursionError")
+        self.assertIn("main.py", error["traceback"])
+
     def test_chain_of_exceptions(self) -> None:
         body = (
             "e = None\nfor n in range(5000):\n    new = ValueError(n)\n"
@@ -117,11 +124,16 @@ class Hostile(WithZygote):
 
     def test_results(self) -> None:
         for body, message in (
-            ("import socket\nreturn {'a': [1, socket.socket()]}",
-             "result.a[1] is a socket, which JSON cannot hold"),
+            (
+                "import socket\nreturn {'a': [1, socket.socket()]}",
+                "result.a[1] is a socket, which JSON cannot hold",
+            ),
             ("return float('nan')", "result is nan, which JSON cannot hold"),
             ("return {1: 2}", "result has the key 1, an int; JSON keys are strings"),
-            ("return {'x y': {1, 2}}", "result['x y'] is a set, which JSON cannot hold; return a list"),
+            (
+                "return {'x y': {1, 2}}",
+                "result['x y'] is a set, which JSON cannot hold; return a list",
+            ),
             ("a = []\na.append(a)\nreturn a", None),
             ("return 10 ** 5000", None),
         ):
@@ -129,7 +141,9 @@ class Hostile(WithZygote):
             self.assertEqual(error["type"], "ResultError")
             if message:
                 self.assertEqual(error["message"], message)
-        self.assertEqual(self.run_body("return ['\\udc80', 2**64 - 1]").value, ["\\udc80", 2**64 - 1])
+        self.assertEqual(
+            self.run_body("return ['\\udc80', 2**64 - 1]").value, ["\\udc80", 2**64 - 1]
+        )
 
     def test_print_a_gigabyte(self) -> None:
         started = time.monotonic()
@@ -158,16 +172,22 @@ class Hostile(WithZygote):
     def test_streams_taken_away(self) -> None:
         body = "import sys\nsys.stdout.close()\nsys.stderr = None\ndel sys.stdin\nreturn 2"
         self.assertEqual(self.run_body(body).value, 2)
-        self.assertEqual(self.run_body("import sys\nsys.stdout = 3\nsys.meta_path.clear()\n").value, None)
+        self.assertEqual(
+            self.run_body("import sys\nsys.stdout = 3\nsys.meta_path.clear()\n").value, None
+        )
 
     def test_memory(self) -> None:
         limits = {**LIMITS, "memory_mb": 64}
-        self.assertEqual(self.error_of("x = bytearray(200 << 20)", limits=limits)["type"], "MemoryError")
+        self.assertEqual(
+            self.error_of("x = bytearray(200 << 20)", limits=limits)["type"], "MemoryError"
+        )
         error = self.error_of("x = []\nwhile True:\n    x.append(' ' * 5_000_000)", limits=limits)
         self.assertEqual(error["type"], "MemoryError")
         error = self.error_of("x = []\nwhile True:\n    x.append([1, 2])", limits=limits)
         self.assertEqual(error["type"], "MemoryError")
-        self.assertEqual(self.run_body("return len(bytearray(40 << 20))", limits=limits).value, 40 << 20)
+        self.assertEqual(
+            self.run_body("return len(bytearray(40 << 20))", limits=limits).value, 40 << 20
+        )
 
     def test_cpu(self) -> None:
         outcome = self.crash_of("while True:\n    pass", limits={"cpu_seconds": 1})
@@ -184,7 +204,9 @@ class Hostile(WithZygote):
         self.assertEqual(self.error_of(body, limits=limits)["type"], "OSError")
 
     def test_supervisor_goes(self) -> None:
-        child = self.zygote.start({}, workflow("import time\ntime.sleep(0.2)\nprint('x')\nreturn 1"))
+        child = self.zygote.start(
+            {}, workflow("import time\ntime.sleep(0.2)\nprint('x')\nreturn 1")
+        )
         child.connection.close()
         self.assertEqual(self.zygote.wait(child), 71)
 

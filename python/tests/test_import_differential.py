@@ -30,6 +30,7 @@ from .import_cases import Case, generate, layout
 from .import_probe import observe
 
 _ORIGIN = re.compile(r"bifrost://(?:acme|global)")
+_TWO_PORTIONS = re.compile(r"('ROOT[^']*'), \1")  # of a namespace, one for each scope
 _NAMESPACE_LOADER = re.compile(r"<[\w.]*NamespaceLoader object at 0x[0-9a-f]+>")
 
 
@@ -65,9 +66,7 @@ def compare(case: Case) -> str | None:
         shutil.rmtree(folder)
     if isinstance(expected, str) or isinstance(actual, str):
         return f"CPython: {str(expected)[:3000]}\nBifrost: {str(actual)[:3000]}"
-    canonical = [
-        [_canonical(each, folder) for each in outcome] for outcome in (expected, actual)
-    ]
+    canonical = [[_canonical(each, folder) for each in outcome] for outcome in (expected, actual)]
     for left, right in zip(*canonical):
         if _beyond_comparison(left):
             return None
@@ -97,7 +96,8 @@ def _canonical(fact: Any, folder: str) -> Any:
         return [_canonical(each, folder) for each in fact]
     if isinstance(fact, str):
         fact = fact.replace("WorkspaceSpec", "ModuleSpec")
-        return _NAMESPACE_LOADER.sub("LOADER", _ORIGIN.sub("ROOT", fact.replace(folder, "ROOT")))
+        fact = _ORIGIN.sub("ROOT", fact.replace(folder, "ROOT"))
+        return _NAMESPACE_LOADER.sub("LOADER", _TWO_PORTIONS.sub(r"\1", fact))
     return fact
 
 
@@ -135,7 +135,10 @@ def _cpython(case: Case, folder: str) -> list[Any]:
 
 def _bifrost(case: Case) -> list[Any]:
     bundles = []
-    for slug, label, tree in (("acme", "org", case.organization), ("global", "global", case.shared)):
+    for slug, label, tree in (
+        ("acme", "org", case.organization),
+        ("global", "global", case.shared),
+    ):
         if tree is not None:
             scope = Scope.of(slug, tree)
             bundle = Bundle(write_bundle(scope), label)

@@ -61,14 +61,31 @@ class BundleFixtures(unittest.TestCase):
         for number, item in enumerate(items(scope)):
             entry = bundle.entry(number)
             self.assertEqual(
-                (entry.kind, entry.origin, entry.path(), entry.data(), entry.version(),
-                 entry.hash(), entry.pinned()),
-                (item.kind, item.origin, item.path, item.data, item.version, item.hash,
-                 bool(item.flags)),
+                (
+                    entry.kind,
+                    entry.origin,
+                    entry.path(),
+                    entry.data(),
+                    entry.version(),
+                    entry.hash(),
+                    entry.pinned(),
+                ),
+                (
+                    item.kind,
+                    item.origin,
+                    item.path,
+                    item.data,
+                    item.version,
+                    item.hash,
+                    bool(item.flags),
+                ),
             )
             key = item.key.decode()
-            find = {"m": lambda k: bundle.find_module(k.encode()), "f": bundle.find_file,
-                    "d": bundle.find_directory}[key[0]]
+            find = {
+                "m": lambda k: bundle.find_module(k.encode()),
+                "f": bundle.find_file,
+                "d": bundle.find_directory,
+            }[key[0]]
             found = find(key[2:])
             self.assertEqual(found and found.number, number)
         self.assertIsNone(bundle.find_module(b"nothing"))
@@ -90,7 +107,7 @@ class Values(unittest.TestCase):
     """Values that travel in parts, and text without a UTF-8 form."""
 
     def test_parts(self) -> None:
-        for value in ("x", "é" * 400_000, ["\"\\" * 300_000], "\U0001f600" * 400_000):
+        for value in ("x", "é" * 400_000, ['"\\' * 300_000], "\U0001f600" * 400_000):
             frames = protocol.value_frames("result", protocol.to_json(value))
             reader, writer = os.pipe()
             stream = protocol.FrameStream(reader)
@@ -106,8 +123,9 @@ class Values(unittest.TestCase):
             os.wait()
 
     def test_surrogates(self) -> None:
-        self.assertEqual(json.loads(protocol.to_json({"a\udc80": "\ud800x"})),
-                         {"a\\udc80": "\\ud800x"})
+        self.assertEqual(
+            json.loads(protocol.to_json({"a\udc80": "\ud800x"})), {"a\\udc80": "\\ud800x"}
+        )
         self.assertEqual(json.loads(protocol.quote("\udfff")), "\\udfff")
 
 

@@ -48,7 +48,8 @@ class Runs(WithZygote):
     def test_override(self) -> None:
         shared = {
             "main.py": b"def main():\n    from shared import one, two\n    return one.X, two.X\n",
-            "shared/__init__.py": b"", "shared/one.py": b"X = 'global'",
+            "shared/__init__.py": b"",
+            "shared/one.py": b"X = 'global'",
             "shared/two.py": b"X = 'global'",
         }
         acme = {"shared/one.py": b"X = 'acme'"}
@@ -65,14 +66,22 @@ class Runs(WithZygote):
         import hashlib
 
         acme = Scope("acme", {"pinned.py": Source(b"X = 3", 3, True), "own.py": Source(b"", 9)})
-        shared = {"main.py": b"import own\ndef main():\n    import pinned\n    return pinned.__file__\n"}
+        shared = {
+            "main.py": b"import own\ndef main():\n    import pinned\n    return pinned.__file__\n"
+        }
         outcome = self.zygote.run(acme, shared)
         self.assertEqual(outcome.value, "bifrost://global@3/pinned.py")
         modules = outcome.modules()
-        self.assertEqual(modules["pinned"], {
-            "name": "pinned", "scope": "global", "path": "pinned.py", "version": 3,
-            "hash": hashlib.sha256(b"X = 3").hexdigest(),
-        })
+        self.assertEqual(
+            modules["pinned"],
+            {
+                "name": "pinned",
+                "scope": "global",
+                "path": "pinned.py",
+                "version": 3,
+                "hash": hashlib.sha256(b"X = 3").hexdigest(),
+            },
+        )
         self.assertEqual((modules["own"]["scope"], modules["own"]["version"]), ("org", 9))
         kinds = [frame["type"] for frame in outcome.frames]
         self.assertEqual(kinds, ["modules", "modules", "result"])
@@ -108,11 +117,19 @@ class Runs(WithZygote):
         )
         outcome = self.run_body(body)
         found = [(f["level"], f["message"]) for f in outcome.frames if f["type"] == "log"]
-        self.assertEqual(found, [
-            ("info", "one"), ("info", "two three"), ("warning", "err"),
-            ("warning", "WARNING:root:logged"), ("error", 'bad 3 {"a": 1}'), ("info", "bÿtes"),
-            ("info", "\\ud800 ok"), ("info", "unfinished"),
-        ])
+        self.assertEqual(
+            found,
+            [
+                ("info", "one"),
+                ("info", "two three"),
+                ("warning", "err"),
+                ("warning", "WARNING:root:logged"),
+                ("error", 'bad 3 {"a": 1}'),
+                ("info", "bÿtes"),
+                ("info", "\\ud800 ok"),
+                ("info", "unfinished"),
+            ],
+        )
 
     def test_context(self) -> None:
         body = (
@@ -165,6 +182,15 @@ class Runs(WithZygote):
         )
         outcome = self.run_body(body, answer=lambda m, a: [a["prefix"]])
         self.assertEqual(outcome.value, [str(n) for n in range(200)], outcome.error)
+
+    def test_large_reply_and_call(self) -> None:
+        paths = [f"folder/file-{number}.txt" for number in range(40_000)]
+        outcome = self.run_body(
+            "from bifrost import files\nreturn len(files.list())", answer=lambda m, a: paths
+        )
+        self.assertEqual(outcome.value, len(paths), outcome.error)
+        error = self.run_body("from bifrost import files\nfiles.read('x' * 2_000_000)").error
+        self.assertEqual(error and error["type"], "ValueError")
 
     def test_missing_module(self) -> None:
         tree = {**workflow("import shared.halopas"), "shared/halopsa.py": b""}
@@ -224,11 +250,44 @@ class Runs(WithZygote):
         self.assertEqual(value["core"], [0, 0])
 
     def test_large_values(self) -> None:
-        text = "é\"\\\n" * 500_000
+        text = 'é"\\\n' * 500_000
         outcome = self.zygote.run({}, workflow(f"return {text[:4]!r} * 500_000"))
         self.assertEqual(outcome.value, text)
         error = self.run_body("return 'x' * (17 << 20)").error
         self.assertEqual(error and error["type"], "ResultTooLarge")
+
+    def test_resources(self) -> None:
+        shared = {
+            **workflow(
+                "import importlib.resources as r, email, ns, pack, pkgutil\n"
+                "with r.as_file(r.files('pack') / 'a.txt') as path:\n    text = path.read_text()\n"
+                "return [text, r.read_text('pack', 'b.txt'), r.files(ns).joinpath('x.txt').read_text(),\n"
+                "        pkgutil.get_data('pack', 'sub/c.txt').decode(), email.__file__[-17:],\n"
+                "        sorted(e.name for e in r.files('ns').iterdir()), list(ns.__path__)]"
+            ),
+            # A directory of this name must not get in front of the standard library.
+            "email/welcome.html": b"",
+            "pack/__init__.py": b"",
+            "pack/a.txt": b"A",
+            "pack/b.txt": b"B",
+            "pack/sub/c.txt": b"C",
+            "ns/x.txt": b"X",
+        }
+        acme = {"pack/b.txt": b"acme's B", "ns/y.txt": b"Y"}
+        outcome = self.zygote.run(acme, shared)
+        self.assertEqual(
+            outcome.value,
+            [
+                "A",
+                "acme's B",
+                "X",
+                "C",
+                "email/__init__.py",
+                ["x.txt", "y.txt"],
+                ["bifrost://acme/ns", "bifrost://global/ns"],
+            ],
+            outcome.error,
+        )
 
     def test_random_differs(self) -> None:
         body = "import random, uuid\nreturn [random.random(), str(uuid.uuid4())]"
@@ -269,7 +328,9 @@ class Control(unittest.TestCase):
 
     def test_channel_closes(self) -> None:
         zygote = Supervisor()
-        child = zygote.start({}, workflow("import os, time\nos.fork()\nprint('up')\ntime.sleep(60)"))
+        child = zygote.start(
+            {}, workflow("import os, time\nos.fork()\nprint('up')\ntime.sleep(60)")
+        )
         while (frame := child.receive()) and frame["type"] != "log":
             pass
         zygote.control.close()
@@ -281,7 +342,9 @@ class Control(unittest.TestCase):
         shared, acme = Scope.of("global", tree), Scope.of("acme", {"own.py": b""})
         with Supervisor() as zygote:
             for scope in (shared, acme):  # the organization's is refused
-                count = len(write_codes(scope)) and int.from_bytes(write_bundle(scope)[12:16], "little")
+                count = len(write_codes(scope)) and int.from_bytes(
+                    write_bundle(scope)[12:16], "little"
+                )
                 files = [memory_file(write_bundle(scope)), memory_file(write_codes(scope))]
                 zygote.say({"op": "warm", "entries": list(range(count))}, files)
                 for each in files:

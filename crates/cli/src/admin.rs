@@ -53,7 +53,8 @@ async fn open(places: Places) -> anyhow::Result<Store> {
     Ok(Store::create(&data.database_url).await?)
 }
 
-async fn create_organization(
+/// Adds an organization; the created one as the API shows it.
+pub async fn create_organization(
     store: &Store,
     slug: &str,
     name: String,
@@ -62,12 +63,8 @@ async fn create_organization(
     if name.trim().is_empty() {
         bail!("the name is empty");
     }
-    let new = NewOrganization {
-        id: OrganizationId(Uuid::now_v7()),
-        slug,
-        name,
-        now: SystemClock.now(),
-    };
+    let new =
+        NewOrganization { id: OrganizationId(Uuid::now_v7()), slug, name, now: SystemClock.now() };
     let created = store.system(Reason::Organizations).create_organization(new).await?;
     Ok(json!({
         "id": created.scope.organization(),
@@ -78,8 +75,10 @@ async fn create_organization(
     }))
 }
 
-async fn find(store: &Store, slug: &str) -> anyhow::Result<Organization> {
-    let found = store.system(Reason::Organizations).organization_by_slug(&Slug::parse(slug)?).await?;
+/// The organization of a short name, which must not be Global.
+pub async fn find(store: &Store, slug: &str) -> anyhow::Result<Organization> {
+    let found =
+        store.system(Reason::Organizations).organization_by_slug(&Slug::parse(slug)?).await?;
     match found {
         Some(global) if global.scope == domain::Scope::Global => {
             bail!("Global has no users; use `provider`, whose admins may act in Global")
@@ -89,7 +88,8 @@ async fn find(store: &Store, slug: &str) -> anyhow::Result<Organization> {
     }
 }
 
-async fn create_user(
+/// Adds a user; the created one as the API shows it.
+pub async fn create_user(
     store: &Store,
     organization: &Organization,
     email: String,

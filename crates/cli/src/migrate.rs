@@ -40,7 +40,11 @@ async fn status(store: &Store, as_json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     for state in states {
-        talk::print(&format!("{} {}", if state.applied { "applied" } else { "pending" }, state.name));
+        talk::print(&format!(
+            "{} {}",
+            if state.applied { "applied" } else { "pending" },
+            state.name
+        ));
     }
     Ok(())
 }

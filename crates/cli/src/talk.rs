@@ -8,7 +8,10 @@ use tracing_subscriber::EnvFilter;
 /// Sends the log to standard error.
 pub fn start_log(arguments: &Arguments) {
     let filter = EnvFilter::try_new(&arguments.log).unwrap_or_else(|error| {
-        say(&format!("warning: `--log {}` is not understood ({error}); using `warn`", arguments.log));
+        say(&format!(
+            "warning: `--log {}` is not understood ({error}); using `warn`",
+            arguments.log
+        ));
         EnvFilter::new("warn")
     });
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -29,6 +29,7 @@ mod runtime_files;
 mod sources;
 mod tools;
 mod watching;
+mod worker;
 mod zygote;
 
 pub use python::{NoPython, Python};
@@ -37,4 +38,5 @@ pub use request::{
 };
 pub use runner::{Runner, RunnerError, RunnerOptions};
 pub use sources::SourceError;
+pub use worker::Worker;
 pub use zygote::{SpawnFailed, ZygoteFailed};

@@ -214,6 +214,12 @@ impl System {
         row.map(TryInto::try_into).transpose()
     }
 
+    /// Whether anybody could sign in to `scope`.
+    pub async fn has_users(&self, scope: Scope) -> Result<bool, StoreError> {
+        let values = [scope.column().into(), Uuid::nil().into(), 1i64.into()];
+        Ok(!self.tenant(scope).all::<Row, 3>(PAGE, values).await?.is_empty())
+    }
+
     /// What a token's claims stand for now: both organizations and the person must exist.
     ///
     /// `home` is the person's own organization; it differs from `scope` when a provider acts.

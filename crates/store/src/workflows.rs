@@ -67,15 +67,21 @@ impl Scoped {
         gate: &Gate<'_, C>,
         name: &str,
     ) -> Result<Option<WorkflowEntry>, StoreError> {
-        let one = async |owner: Scope| {
-            let row = gate.one::<Row, 2>(ONE, [owner.column().into(), name.into()]).await?;
-            self.reachable(gate, owner, row).await
-        };
         let own = match self.scope() {
             Scope::Global => None,
-            organization => one(organization).await?,
+            organization => self.own_workflow(gate, organization, name).await?,
         };
-        choose(own, one(Scope::Global).await?)
+        choose(own, self.own_workflow(gate, Scope::Global, name).await?)
+    }
+
+    async fn own_workflow<C: ConnectionTrait>(
+        &self,
+        gate: &Gate<'_, C>,
+        owner: Scope,
+        name: &str,
+    ) -> Result<Option<Row>, StoreError> {
+        let row = gate.one::<Row, 2>(ONE, [owner.column().into(), name.into()]).await?;
+        self.reachable(gate, owner, row).await
     }
 
     /// Workflows by name, each once, as the cascade has them.
@@ -103,16 +109,23 @@ impl Scoped {
     }
 
     async fn workflow_names(&self, after: &str, limit: u32) -> Result<Sides<Row>, StoreError> {
-        let page = async |owner: Scope| {
-            let values = [owner.column().into(), after.into(), i64::from(limit).into()];
-            self.gate().all::<Row, 3>(PAGE, values).await
-        };
         let own = match self.scope() {
             Scope::Global => Vec::new(),
-            organization => page(organization).await?,
+            organization => self.workflow_rows(organization, after, limit).await?,
         };
-        let names = sides::pair(own, page(Scope::Global).await?, |row| &row.name);
+        let global = self.workflow_rows(Scope::Global, after, limit).await?;
+        let names = sides::pair(own, global, |row| &row.name);
         Ok(names.into_iter().take(limit as usize).collect())
+    }
+
+    async fn workflow_rows(
+        &self,
+        owner: Scope,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Row>, StoreError> {
+        let values = [owner.column().into(), after.into(), i64::from(limit).into()];
+        self.gate().all(PAGE, values).await
     }
 
     /// The row, if importing its module gets the very file it is in.

@@ -29,9 +29,7 @@ def error(message: object, *args: object, **fields: object) -> None:
     _log("error", message, args, fields)
 
 
-def _log(
-    level: str, message: object, args: tuple[object, ...], fields: dict[str, object]
-) -> None:
+def _log(level: str, message: object, args: tuple[object, ...], fields: dict[str, object]) -> None:
     text = str(message)
     if args:
         try:

@@ -14,7 +14,10 @@ from .schema import SchemaMaker
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TOO_DEEP = "the source is nested too deeply"
 _OPTIONS: dict[str, tuple[type, ...]] = {
-    "name": (str,), "description": (str,), "timeout": (int, float), "retries": (int,),
+    "name": (str,),
+    "description": (str,),
+    "timeout": (int, float),
+    "retries": (int,),
 }
 
 
@@ -45,8 +48,13 @@ def _parse(source: bytes, path: str, diagnostics: list[dict[str, Any]]) -> ast.M
         if (warning.lineno, str(warning.message)) not in seen:
             seen.add((warning.lineno, str(warning.message)))
             diagnostics.append(
-                {"severity": "warning", "line": warning.lineno, "column": 1,
-                 "code": "syntax-warning", "message": str(warning.message)}
+                {
+                    "severity": "warning",
+                    "line": warning.lineno,
+                    "column": 1,
+                    "code": "syntax-warning",
+                    "message": str(warning.message),
+                }
             )
     return tree
 
@@ -120,7 +128,9 @@ class Analysis:
             elif keyword.arg is None or value is literals.UNKNOWN:
                 message = f"`{literals.shown(keyword.value)}` is not a literal and is passed over"
                 self._say("warning", keyword.value, "not-literal", message)
-            elif value is not None and (isinstance(value, bool) or not isinstance(value, kinds or ())):
+            elif value is not None and (
+                isinstance(value, bool) or not isinstance(value, kinds or ())
+            ):
                 wanted = " or ".join(kind.__name__ for kind in kinds or ())
                 message = f"`{keyword.arg}` must be {wanted}, not {value!r}"
                 self._say("error", keyword.value, "bad-option", message)

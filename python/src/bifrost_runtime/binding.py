@@ -160,8 +160,7 @@ def _convert_tuple(value: Any, arguments: tuple[Any, ...], where: str) -> Any:
     if len(arguments) != len(value):
         raise _misfit(where, f"a list of {len(arguments)}", value)
     return tuple(
-        convert(each, kind, f"{where}[{n}]")
-        for n, (each, kind) in enumerate(zip(value, arguments))
+        convert(each, kind, f"{where}[{n}]") for n, (each, kind) in enumerate(zip(value, arguments))
     )
 
 
@@ -237,17 +236,20 @@ def _convert_typed_dict(value: Any, wanted: Any, where: str) -> Any:
     _need(value, dict, where)
     hints = _hints(wanted)
     _check_names(value, set(hints), where)
-    for name in getattr(wanted, "__required_keys__", ()):
-        if name not in value:
+    whole = _hints(wanted, include_extras=True)
+    for name in sorted(wanted.__required_keys__):
+        # With postponed annotations `__required_keys__` does not know of `NotRequired`.
+        wrapper = getattr(getattr(whole.get(name), "__origin__", None), "_name", None)
+        if name not in value and wrapper != "NotRequired":
             raise InputError(f"the input `{where}.{name}` is missing")
     return {name: convert(each, hints[name], f"{where}.{name}") for name, each in value.items()}
 
 
-def _hints(cls: type) -> dict[str, Any]:
+def _hints(cls: type, include_extras: bool = False) -> dict[str, Any]:
     from typing import get_type_hints
 
     try:
-        return get_type_hints(cls)
+        return get_type_hints(cls, include_extras=include_extras)
     except Exception:
         return {}
 

@@ -79,14 +79,16 @@ def _run(start: dict[str, Any], stream: protocol.FrameStream, descriptors: list[
         reported = _report_modules(loader, stream, reported)
         end = protocol.value_frames("result", entry.run(function, inputs))
     except BaseException as error:
+        sys.setrecursionlimit(max(1000, sys.getrecursionlimit()))  # it may have been lowered
         limits.lift_memory()
         organization = (start.get("organization") or {}).get("name")
-        end = [protocol.to_json({"type": "error",
-                                 "error": errors.describe(error, index, organization)})]
+        end = [
+            protocol.to_json(
+                {"type": "error", "error": errors.describe(error, index, organization)}
+            )
+        ]
     if not stream.owned():
         # A copy forked by the workflow came back from it too: it has nothing to say.
-        for console in consoles:
-            console.finish()
         os._exit(0)
     for console in consoles:
         console.finish()

@@ -8,7 +8,7 @@ from _thread import RLock
 from bifrost._errors import BifrostError, Cancelled
 
 from .output import Log
-from .protocol import FrameStream, to_json
+from .protocol import FrameError, FrameStream, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,9 +50,11 @@ class Run:
         self._check_cancelled()
         self._calls += 1
         number = self._calls
-        self._stream.send(
-            to_json({"type": "call", "id": number, "method": method, "arguments": arguments})
-        )
+        request = {"type": "call", "id": number, "method": method, "arguments": arguments}
+        try:
+            self._stream.send(to_json(request))
+        except FrameError as error:
+            raise ValueError(f"the arguments of `{method}` are too large: {error}") from None
         while True:
             frame = self._stream.receive()
             if frame["type"] == "cancel":
@@ -62,7 +64,7 @@ class Run:
             if frame["type"] == "reply" and frame.get("id") == number:
                 if "error" in frame:
                     raise _exception(frame["error"])
-                return frame.get("result")
+                return self._stream.receive_value(frame, "result")
 
     def _check_cancelled(self) -> None:
         if self._cancelled:

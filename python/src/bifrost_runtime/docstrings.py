@@ -9,7 +9,9 @@ _GOOGLE_HEAD = re.compile(r"(args|arguments|parameters|keyword args|keyword argu
 _GOOGLE_ITEM = re.compile(r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
 _NUMPY_HEAD = re.compile(r"(other )?parameters\s*$", re.I)
 _NUMPY_ITEM = re.compile(r"(\*{0,2}\w+(?:\s*,\s*\*{0,2}\w+)*)\s*(?::.*)?$")
-_SPHINX_ITEM = re.compile(r":(?:param|parameter|arg|argument|key|keyword)\s+(?:[^:]*\s)?\*{0,2}(\w+)\s*:\s*(.*)$")
+_SPHINX_ITEM = re.compile(
+    r":(?:param|parameter|arg|argument|key|keyword)\s+(?:[^:]*\s)?\*{0,2}(\w+)\s*:\s*(.*)$"
+)
 
 
 def first_paragraph(docstring: str | None) -> str | None:
@@ -39,9 +41,7 @@ def parameter_descriptions(docstring: str | None) -> dict[str, str]:
     return {name: text for name, text in found.items() if text}
 
 
-def _items(
-    lines: list[str], number: int, found: dict[str, str], item: type[_Item]
-) -> int:
+def _items(lines: list[str], number: int, found: dict[str, str], item: type[_Item]) -> int:
     """Read a section's items; the number of the line behind it."""
     while number < len(lines) and not lines[number].strip():
         number += 1

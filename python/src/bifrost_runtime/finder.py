@@ -29,9 +29,7 @@ class WorkspaceSpec(ModuleSpec):
         self.loader = loader
         self.origin = origin = entry.origin
         self.loader_state = entry
-        self.submodule_search_locations = (
-            [origin[:-_INIT]] if entry.kind == PACKAGE else None
-        )
+        self.submodule_search_locations = [origin[:-_INIT]] if entry.kind == PACKAGE else None
         self._uninitialized_submodules: list[str] = []
         self._set_fileattr = True
         self._cached = None
@@ -110,7 +108,7 @@ class WorkspacePathFinder:
 
 def namespace_spec(name: str, portions: list[str], index: ModuleIndex) -> ModuleSpec:
     """The spec of a namespace package over these directories."""
-    loader: Any = WorkspaceNamespaceLoader(portions, index)
+    loader = WorkspaceNamespaceLoader(portions, index)
     spec = ModuleSpec(name, loader, is_package=True)
     spec.submodule_search_locations = portions
     return spec
@@ -134,7 +132,10 @@ def _module_name(directory: str, stem: str) -> str:
 
 
 def _ours(path: Sequence[str]) -> bool:
-    return any(isinstance(each, str) and each.startswith(ORIGIN_PREFIX) for each in path)
+    for each in path:  # not `any`: this runs once for each submodule imported
+        if isinstance(each, str) and each.startswith(ORIGIN_PREFIX):
+            return True
+    return False
 
 
 def install(index: ModuleIndex) -> WorkspaceLoader:

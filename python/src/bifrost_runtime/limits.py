@@ -15,7 +15,8 @@ _FOR_THE_REPORT = 64 << 20  # what is left to say that memory ran out
 
 
 def apply(limits: dict[str, Any]) -> None:
-    """Set the limits of a start frame; one that is left out stays as it is."""
+    """Set the limits of a start frame; one that is left out or null stays as it is."""
+    limits = {name: value for name, value in limits.items() if value is not None}
     _set(resource.RLIMIT_CORE, 0)
     if "cpu_seconds" in limits:
         # SIGXCPU at the limit, which tells why; SIGKILL a second later for who ignores it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec, NamespaceLoader, SourceFileLoader
 
 from .bundle import PACKAGE, Entry
 from .module_index import ModuleIndex, workspace_path
@@ -94,36 +94,20 @@ class WorkspaceLoader:
         return entry
 
 
-class WorkspaceNamespaceLoader:
-    """Stands for a namespace package: nothing to execute, but resources to read."""
+class WorkspaceNamespaceLoader(NamespaceLoader):
+    """CPython's own for namespace packages, with resources from the workspace."""
 
     def __init__(self, portions: list[str], index: ModuleIndex) -> None:
-        self._portions = portions
+        # Not CPython's, which would look for the portions again in `sys.path`.
+        self._path = portions
         self._index = index
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Ask for an ordinary module."""
-        return None
 
     def exec_module(self, module: ModuleType) -> None:
         """There is no code; as with CPython's own namespaces there is no file either."""
         module.__file__ = None
 
-    def is_package(self, fullname: str) -> bool:
-        """A namespace always is one."""
-        return True
-
-    def get_source(self, fullname: str) -> str:
-        """A namespace's source is empty."""
-        return ""
-
-    def get_code(self, fullname: str) -> CodeType:
-        """A namespace's code does nothing."""
-        code: CodeType = compile("", "<string>", "exec", dont_inherit=True)
-        return code
-
-    def get_resource_reader(self, fullname: str) -> Any:
+    def get_resource_reader(self, module: object) -> Any:
         """What `importlib.resources` reads the namespace's files through."""
         from .resources import WorkspaceReader
 
-        return WorkspaceReader(self._index, *self._portions)
+        return WorkspaceReader(self._index, *self._path)

@@ -39,6 +39,9 @@ class Log:
 
     def write(self, level: str, message: str) -> None:
         """Send one line, or count it."""
+        if not self._stream.owned():
+            write_through(1, message + "\n")
+            return
         message = cut(message)
         cost = LINE_COST + (len(message) if message.isascii() else size(message))
         with self._lock:
@@ -64,6 +67,17 @@ class Log:
             self._stream.send(
                 f'{{"type":"dropped","lines":{self.dropped_lines},"bytes":{self.dropped_bytes}}}'
             )
+
+
+def write_through(descriptor: int, text: str) -> None:
+    """Write to the output pipe what a copy made by the workflow's own `fork` has to say.
+
+    It has the same socket, and its frames would mix with ours; nor may it wait for a lock, which
+    a thread that is not in the copy may have held.
+    """
+    data = text.encode(errors="backslashreplace")
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def size(text: str) -> int:
@@ -136,8 +150,7 @@ class Console(io.TextIOBase):
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if not self._frames.owned():
-            # A copy made by `fork` has the same socket: its frames would mix with ours.
-            os.write(self._descriptor, text.encode(errors="backslashreplace"))
+            write_through(self._descriptor, text)
         elif self._log.full():
             self._drop(text)
         else:

@@ -170,10 +170,10 @@ class FrameStream:
             del self._received[:count]
         return taken
 
-    def receive_value(self, frame: dict[str, Any]) -> Any:
+    def receive_value(self, frame: dict[str, Any], key: str = "value") -> Any:
         """The value a frame carries, inline or in the part frames that follow it."""
         if "parts" not in frame:
-            return frame.get("value")
+            return frame.get(key)
         texts: list[str] = []
         size = 0
         for _ in range(frame["parts"]):

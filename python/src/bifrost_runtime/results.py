@@ -54,7 +54,9 @@ def _mapping(value: dict[Any, Any], where: str, level: int) -> object:
     for key, each in value.items():
         if not isinstance(key, str):
             name = type(key).__name__
-            raise ResultError(f"{where} has the key {_repr(key)}, {_a(name)}; JSON keys are strings")
+            raise ResultError(
+                f"{where} has the key {_repr(key)}, {_a(name)}; JSON keys are strings"
+            )
         name = f"{where}.{key}" if key.isidentifier() else f"{where}[{key!r}]"
         plain[str.__str__(key)] = to_plain(each, name, level + 1)
     return plain

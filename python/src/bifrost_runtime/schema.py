@@ -38,8 +38,12 @@ _SAME = {
         f"{module}.{name}": kind
         for module in ("typing", "collections.abc")
         for name, kind in (
-            ("Sequence", "list"), ("MutableSequence", "list"), ("Iterable", "list"),
-            ("Collection", "list"), ("Mapping", "dict"), ("MutableMapping", "dict"),
+            ("Sequence", "list"),
+            ("MutableSequence", "list"),
+            ("Iterable", "list"),
+            ("Collection", "list"),
+            ("Mapping", "dict"),
+            ("MutableMapping", "dict"),
         )
     },
 }

@@ -17,7 +17,9 @@ def class_schema(maker: SchemaMaker, cls: ast.ClassDef) -> Schema | None:
     kind = _kind(maker, cls, set())
     if kind == "enum":
         values = list(literals.members(cls, maker.names).values())
-        return None if not values or literals.UNKNOWN in values else _described(cls, {"enum": values})
+        return (
+            None if not values or literals.UNKNOWN in values else _described(cls, {"enum": values})
+        )
     if kind is None:
         return None
     properties: dict[str, Schema] = {}

@@ -98,7 +98,7 @@ class Zygote:
             return False
         try:
             self._do(json.loads(data), descriptors)
-        except (ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # a packet that makes no sense must not end the others' runs
             _complain(f"a packet was not understood: {error!r}")
         finally:
             for descriptor in descriptors:

@@ -1,0 +1,96 @@
+//! What surrounds every request: its id, its line in the log, panics, problems written out, and
+//! the headers that every reply carries.
+
+use crate::problem::Problem;
+use axum::{
+    Json,
+    extract::{MatchedPath, Request},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use std::{panic::AssertUnwindSafe, time::Instant};
+use tracing::Instrument;
+use uuid::Uuid;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// The one middleware around everything.
+pub async fn wrap(request: Request, next: Next) -> Response {
+    let id = Uuid::now_v7().to_string();
+    // The template of the path and not the path: file names are tenant content.
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let span = tracing::info_span!(
+        "request",
+        request_id = %id,
+        method = %request.method(),
+        route = route.as_deref().unwrap_or("-"),
+    );
+    let docs = request.uri().path().starts_with("/api/docs");
+    async move {
+        let started = Instant::now();
+        let response = without_panics(next.run(request)).await;
+        let mut response = write_problem(response, &id).await;
+        decorate(&mut response, &id, docs);
+        let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
+        tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+async fn without_panics(work: impl Future<Output = Response>) -> Response {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(response) => response,
+        Err(panic) => {
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("panic without text");
+            Problem::internal(&text).into_response()
+        }
+    }
+}
+
+/// Gives a refusal its body. Refusals by other people's code get ours as well.
+async fn write_problem(mut response: Response, id: &str) -> Response {
+    let status = response.status();
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None if status.is_client_error() || status.is_server_error() => Problem::of_status(status),
+        None => return response,
+    };
+    let (mut parts, _) = response.into_parts();
+    let (body_parts, body) = Json(problem.body(id.to_owned())).into_response().into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.extend(body_parts.headers);
+    parts.headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+    Response::from_parts(parts, body)
+}
+
+fn decorate(response: &mut Response, id: &str, docs: bool) {
+    let has_body = response.status() != StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if has_body {
+        let policy = if docs { DOCS_POLICY } else { DATA_POLICY };
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    }
+}
+
+const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";

@@ -1,0 +1,222 @@
+//! What handlers take from a request. Every refusal is a [`Problem`].
+
+use crate::{
+    problem::{FieldError, Problem},
+    state::ApiState,
+    tokens::Claims,
+};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{
+        FromRequest, FromRequestParts, OptionalFromRequest, Path, RawPathParams, Request,
+        rejection::BytesRejection,
+    },
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use domain::{Access, FilePath};
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+use std::{str::FromStr, sync::Arc};
+use store::Session;
+
+/// Somebody who is signed in and has passed the gate.
+#[derive(Clone)]
+pub struct Signed {
+    /// What they may see and do.
+    pub access: Access,
+    /// The organization they are in, and they themselves.
+    pub session: Arc<Session>,
+    /// What their token says.
+    pub claims: Arc<Claims>,
+}
+
+impl FromRequestParts<ApiState> for Signed {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, Problem> {
+        let missing = || Problem::internal(&"a public route asks who is signed in");
+        parts.extensions.get::<Self>().cloned().ok_or_else(missing)
+    }
+}
+
+/// Query parameters.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<ApiState> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let axum::extract::Query(query) =
+            axum::extract::Query::from_request_parts(parts, state).await.map_err(|rejection| {
+                Problem::new(StatusCode::BAD_REQUEST, "malformed_query", rejection.body_text())
+            })?;
+        Ok(Self(query))
+    }
+}
+
+/// An id in the path. What is no id is not there.
+pub struct Id<T>(pub T);
+
+impl<T: FromStr> FromRequestParts<ApiState> for Id<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found())?;
+        text.parse().map(Self).map_err(|_| Problem::not_found())
+    }
+}
+
+/// The path of a workspace file at the end of the URL's path.
+pub struct WorkspacePath(pub FilePath);
+
+impl FromRequestParts<ApiState> for WorkspacePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let parameters = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(|_| bad_path("the path is not UTF-8"))?;
+        // axum decodes what it hands out; whether a slash was written or encoded is only in the
+        // URL itself, as many characters from its end.
+        let decoded = parameters.iter().find(|(name, _)| *name == "path").map(|(_, path)| path);
+        let prefix = prefix_of(parts);
+        let raw = prefix.and_then(|prefix| parts.uri.path().strip_prefix(prefix));
+        let path = parse_path(raw.ok_or_else(Problem::not_found)?)?;
+        debug_assert_eq!(decoded.map(str::is_empty), Some(false));
+        Ok(Self(path))
+    }
+}
+
+/// `/api/files/content/` of `/api/files/content/{*path}`.
+fn prefix_of(parts: &Parts) -> Option<&str> {
+    let matched = parts.extensions.get::<axum::extract::MatchedPath>()?;
+    matched.as_str().split_once("{*").map(|(prefix, _)| prefix)
+}
+
+fn parse_path(raw: &str) -> Result<FilePath, Problem> {
+    let lower = raw.to_ascii_lowercase();
+    if lower.contains("%2f") {
+        return Err(bad_path("the path has an encoded slash: write it as `/`"));
+    }
+    let text =
+        percent_decode_str(raw).decode_utf8().map_err(|_| bad_path("the path is not UTF-8"))?;
+    FilePath::parse(&text).map_err(|error| bad_path(&error.to_string()))
+}
+
+fn bad_path(detail: &str) -> Problem {
+    Problem::invalid("/path", detail)
+}
+
+/// A JSON body.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<ApiState> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
+        check_content_type(request.headers())?;
+        parse_json(&read(request, state).await?).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned> OptionalFromRequest<ApiState> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Option<Self>, Problem> {
+        let (parts, body) = request.into_parts();
+        let headers = parts.headers.clone();
+        let bytes = read(Request::from_parts(parts, body), state).await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        check_content_type(&headers)?;
+        parse_json(&bytes).map(|value| Some(Self(value)))
+    }
+}
+
+async fn read(request: Request, state: &ApiState) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(error)
+            if error.status() == StatusCode::PAYLOAD_TOO_LARGE =>
+        {
+            Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE)
+        }
+        _ => malformed_json("the body did not arrive whole"),
+    })
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next()).map(str::trim);
+    match essence {
+        Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
+        _ => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "send the body as `Content-Type: application/json`",
+        )),
+    }
+}
+
+fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(json_problem)?;
+    deserializer.end().map_err(|error| malformed_json(error.to_string()))?;
+    Ok(value)
+}
+
+fn json_problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    use serde_path_to_error::Segment;
+    if error.inner().classify() != serde_json::error::Category::Data {
+        return malformed_json(error.inner().to_string());
+    }
+    let segments = error.path().iter().filter_map(|segment| match segment {
+        Segment::Seq { index } => Some(format!("/{index}")),
+        Segment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    });
+    let pointer: String = segments.collect();
+    Problem::invalid_fields(vec![FieldError::new(pointer, error.inner().to_string())])
+}
+
+fn malformed_json(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail.into())
+}
+
+/// A reply of JSON with a status.
+pub type Reply<T> = (StatusCode, Json<T>);
+
+#[cfg(test)]
+mod tests {
+    use super::parse_path;
+
+    #[test]
+    fn encoded_escapes_are_no_paths() {
+        for raw in [
+            "",
+            "/etc/passwd",
+            "../a",
+            "a/../b",
+            "%2e%2e/a",
+            "a/%2E%2e/b",
+            "a%2Fb",
+            "a%2fb",
+            "a%00b",
+            "a%5Cb",
+            "a//b",
+            "a/",
+            "%ff",
+            "a%0ab",
+            "%20a",
+        ] {
+            assert!(parse_path(raw).is_err(), "{raw}");
+        }
+        let path = |raw| parse_path(raw).unwrap().to_string();
+        assert_eq!(path("a/b%20c.py"), "a/b c.py");
+        assert_eq!(path("a%252Fb"), "a%2Fb");
+        assert_eq!(path("gr%C3%B6%C3%9Fe.py"), "größe.py");
+    }
+}

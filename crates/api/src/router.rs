@@ -1,0 +1,82 @@
+//! All routes, and what stands in front of them.
+
+use crate::{
+    envelope, gate, openapi,
+    problem::Problem,
+    routes::{
+        auth, execution_logs, executions, file_versions, files, health, modules, organizations,
+        users, workflows,
+    },
+    state::ApiState,
+};
+use axum::{
+    Json, Router,
+    extract::DefaultBodyLimit,
+    http::StatusCode,
+    middleware::{from_fn, from_fn_with_state},
+    routing::get,
+};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+/// Bodies without a reason to be large.
+const SMALL_BODY: usize = 64 * 1024;
+/// A file of 10 MiB in base64, or inputs of 16 MiB, with what is around them.
+const LARGE_BODY: usize = 16 * 1024 * 1024 + SMALL_BODY;
+
+/// The whole API. Serve it with the peer's address in it
+/// (`into_make_service_with_connect_info::<SocketAddr>()`), or sign-in is limited by account only.
+pub fn router(state: ApiState) -> Router {
+    let (routes, document) = routes().split_for_parts();
+    let document = openapi::finished(document);
+    routes
+        .route("/api/openapi.json", get(|| async move { Json(document) }))
+        .route_layer(from_fn_with_state(state.clone(), gate::check))
+        // The page is public and its files are no operations, so they are not in the table.
+        .merge(docs())
+        .fallback(|| async { Problem::not_found() })
+        .method_not_allowed_fallback(|| async {
+            Problem::of_status(StatusCode::METHOD_NOT_ALLOWED)
+        })
+        .layer(DefaultBodyLimit::max(SMALL_BODY))
+        .layer(from_fn(envelope::wrap))
+        .with_state(state)
+}
+
+fn docs() -> SwaggerUi {
+    let config = Config::from("/api/openapi.json").use_base_layout();
+    SwaggerUi::new("/api/docs").config(config)
+}
+
+/// Every operation of the OpenAPI document with its handler.
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    let large = DefaultBodyLimit::max(LARGE_BODY);
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
+        .routes(routes!(auth::act))
+        .routes(routes!(auth::me))
+        .routes(routes!(organizations::list, organizations::create))
+        .routes(routes!(organizations::get, organizations::update, organizations::delete))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::update, users::delete))
+        .routes(routes!(files::list))
+        .routes(routes!(files::get, files::put, files::delete).layer(large))
+        .routes(routes!(file_versions::list))
+        .routes(routes!(file_versions::restore))
+        .routes(routes!(modules::explain))
+        .routes(routes!(workflows::list))
+        .routes(routes!(workflows::get))
+        .routes(routes!(executions::start).layer(large))
+        .routes(routes!(executions::list))
+        .routes(routes!(executions::get))
+        .routes(routes!(execution_logs::list))
+        .routes(routes!(executions::cancel))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::jwks))
+}

@@ -1,0 +1,364 @@
+//! Signing in, staying signed in, signing out, and acting in another organization.
+
+use crate::{
+    extract::{Body, Signed},
+    passwords::PasswordError,
+    problem::Problem,
+    refresh::{self, RefreshToken},
+    sign_in_limit::Wait,
+    state::ApiState,
+    tokens::{Act, Grant, LIFETIME_SECONDS},
+    wire::{RoleWord, normal_email},
+};
+use axum::{
+    Json,
+    extract::{ConnectInfo, State},
+    http::{Extensions, StatusCode},
+    response::{IntoResponse, Response},
+};
+use domain::{Role, Scope, Slug};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+use store::{
+    Credentials, NewRefreshToken, Organization, OrganizationStatus, Reason, RotateError,
+    StoreError, User,
+};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Why somebody is not signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// One text for a wrong password, an unknown account and a suspended organization.
+    #[error("organization, address or password is wrong")]
+    WrongCredentials,
+    /// Unknown, used, expired or revoked.
+    #[error("the refresh token is not valid; sign in again")]
+    BadRefreshToken,
+    /// Too many attempts, or too many at once.
+    #[error("too many attempts; wait")]
+    TooMany(u64),
+    /// Not an admin of the provider, or acting already.
+    #[error("only an admin of the provider may act, and not while acting")]
+    MayNotAct,
+    /// Every act is written down with its reason.
+    #[error("say why, in 1 to 500 characters")]
+    NoReason,
+    /// No such organization, or it is suspended.
+    #[error("there is no such organization to act in")]
+    NoSuchOrganization,
+    /// Something inside failed.
+    #[error("{0}")]
+    Internal(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl IntoResponse for AuthError {
+    fn into_response(self) -> Response {
+        let text = self.to_string();
+        match self {
+            Self::WrongCredentials => {
+                Problem::new(StatusCode::UNAUTHORIZED, "wrong_credentials", text)
+            }
+            Self::BadRefreshToken => {
+                Problem::new(StatusCode::UNAUTHORIZED, "bad_refresh_token", text)
+            }
+            Self::TooMany(seconds) => {
+                Problem::too_many("too_many_attempts", "too many attempts; wait", seconds)
+            }
+            Self::MayNotAct => Problem::new(StatusCode::FORBIDDEN, "may_not_act", text),
+            Self::NoReason => Problem::invalid("/reason", text),
+            Self::NoSuchOrganization => Problem::invalid("/organization", text),
+            Self::Internal(cause) => Problem::internal(&cause),
+            Self::Store(error) => error.into(),
+        }
+        .into_response()
+    }
+}
+
+impl From<PasswordError> for AuthError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Busy => Self::TooMany(1),
+            PasswordError::Unfit | PasswordError::Hash => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// Who signs in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// Slug of the organization.
+    organization: String,
+    /// Address.
+    email: String,
+    /// Password.
+    #[schema(format = Password)]
+    password: String,
+}
+
+/// A refresh token.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refresh {
+    /// As it was handed out.
+    refresh_token: String,
+}
+
+/// Where to act, and why.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActIn {
+    /// Slug of the organization; `null` for Global.
+    #[schema(required = true)]
+    organization: Option<String>,
+    /// Written down with everything that is done.
+    reason: String,
+}
+
+/// Tokens of somebody who is signed in.
+#[derive(Serialize, ToSchema)]
+pub struct TokenReply {
+    /// Send it as `Authorization: Bearer …`.
+    access_token: String,
+    /// `Bearer`.
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: u64,
+    /// Good for one exchange at `/api/auth/refresh`. Not there while acting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+}
+
+/// Who is signed in.
+#[derive(Serialize, ToSchema)]
+pub struct Me {
+    user: MyUser,
+    organization: MyOrganization,
+    role: RoleWord,
+    /// The person's own organization while they act in another one.
+    #[schema(required = true)]
+    acting_from: Option<MyOrganization>,
+}
+
+/// The person.
+#[derive(Serialize, ToSchema)]
+pub struct MyUser {
+    id: Uuid,
+    email: String,
+    name: String,
+}
+
+/// An organization, as its people see it.
+#[derive(Serialize, ToSchema)]
+pub struct MyOrganization {
+    /// `null` for Global.
+    #[schema(required = true)]
+    id: Option<Uuid>,
+    slug: String,
+    name: String,
+}
+
+impl From<&Organization> for MyOrganization {
+    fn from(it: &Organization) -> Self {
+        let id = it.scope.organization().map(|id| id.0);
+        Self { id, slug: it.slug.to_string(), name: it.name.clone() }
+    }
+}
+
+/// Sign in with a password.
+#[utoipa::path(
+    post, path = "/api/auth/login", tag = "auth", operation_id = "login",
+    request_body = Login, security(()),
+    responses((status = 200, body = TokenReply))
+)]
+pub async fn login(
+    State(state): State<ApiState>,
+    extensions: Extensions,
+    Body(login): Body<Login>,
+) -> Result<Json<TokenReply>, AuthError> {
+    let address = address(&extensions);
+    let email = login.email.to_lowercase();
+    let account = format!("{}/{email}", login.organization);
+    let wait = |Wait { seconds }| AuthError::TooMany(seconds);
+    state.sign_in_limit.attempt(&account, address, state.now()).map_err(wait)?;
+    let found = find_account(&state, &login.organization, &email).await?;
+    let hash = found.as_ref().and_then(|(_, credentials)| credentials.password_hash.clone());
+    let right = state.passwords.verify(login.password, hash).await?;
+    let (organization, Credentials { user, .. }) =
+        found.filter(|_| right).ok_or(AuthError::WrongCredentials)?;
+    if organization.status != OrganizationStatus::Active || !user.active {
+        return Err(AuthError::WrongCredentials);
+    }
+    state.sign_in_limit.succeeded(&account, address);
+    first_tokens(&state, &organization, &user).await.map(Json)
+}
+
+fn address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
+}
+
+async fn find_account(
+    state: &ApiState,
+    slug: &str,
+    email: &str,
+) -> Result<Option<(Organization, Credentials)>, StoreError> {
+    let (Ok(slug), Some(email)) = (Slug::parse(slug), normal_email(email)) else {
+        return Ok(None);
+    };
+    let system = state.store.system(Reason::SignIn);
+    let Some(organization) = system.organization_by_slug(&slug).await? else { return Ok(None) };
+    let credentials = system.credentials(organization.scope, &email).await?;
+    Ok(credentials.map(|credentials| (organization, credentials)))
+}
+
+async fn first_tokens(
+    state: &ApiState,
+    organization: &Organization,
+    user: &User,
+) -> Result<TokenReply, AuthError> {
+    let id = organization.scope.organization().ok_or(AuthError::WrongCredentials)?;
+    let refresh_token = RefreshToken::new(id).map_err(|e| AuthError::Internal(e.to_string()))?;
+    let now = state.now();
+    let new = NewRefreshToken {
+        hash: refresh_token.hash(),
+        family: Uuid::now_v7(),
+        user: user.id,
+        expires_at: now.after(refresh::LIFETIME),
+        now,
+    };
+    state.store.system(Reason::SignIn).create_refresh_token(organization.scope, new).await?;
+    reply(state, grant(organization.scope, user), Some(refresh_token))
+}
+
+fn grant(scope: Scope, user: &User) -> Grant {
+    Grant { scope, user: user.id, role: user.role, epoch: user.epoch, act: None }
+}
+
+fn reply(
+    state: &ApiState,
+    grant: Grant,
+    refresh_token: Option<RefreshToken>,
+) -> Result<TokenReply, AuthError> {
+    let access_token = state.tokens.issue(grant, state.now());
+    Ok(TokenReply {
+        access_token: access_token.map_err(|e| AuthError::Internal(e.to_string()))?,
+        token_type: "Bearer",
+        expires_in: LIFETIME_SECONDS,
+        refresh_token: refresh_token.map(RefreshToken::into_text),
+    })
+}
+
+/// Exchange a refresh token for new tokens. Using one twice signs its whole family out.
+#[utoipa::path(
+    post, path = "/api/auth/refresh", tag = "auth", operation_id = "refresh",
+    request_body = Refresh, security(()),
+    responses((status = 200, body = TokenReply))
+)]
+pub async fn refresh(
+    State(state): State<ApiState>,
+    Body(body): Body<Refresh>,
+) -> Result<Json<TokenReply>, AuthError> {
+    let token = RefreshToken::parse(&body.refresh_token).ok_or(AuthError::BadRefreshToken)?;
+    let scope = token.scope();
+    let id = scope.organization().ok_or(AuthError::BadRefreshToken)?;
+    let system = state.store.system(Reason::SignIn);
+    let organization = system.organization(scope).await?;
+    if organization.is_none_or(|it| it.status != OrganizationStatus::Active) {
+        return Err(AuthError::BadRefreshToken);
+    }
+    let successor = RefreshToken::new(id).map_err(|e| AuthError::Internal(e.to_string()))?;
+    let (now, hash) = (state.now(), token.hash());
+    let expires_at = now.after(refresh::LIFETIME);
+    let rotated = system.rotate_refresh_token(scope, hash, successor.hash(), expires_at, now).await;
+    let user = match rotated {
+        Ok(rotation) if rotation.user.active => rotation.user,
+        Err(RotateError::Store(error)) => return Err(error.into()),
+        Err(RotateError::Reused) => {
+            tracing::warn!("a refresh token was used twice; its family is revoked");
+            return Err(AuthError::BadRefreshToken);
+        }
+        Ok(_) | Err(RotateError::Unknown | RotateError::Expired) => {
+            return Err(AuthError::BadRefreshToken);
+        }
+    };
+    reply(&state, grant(scope, &user), Some(successor)).map(Json)
+}
+
+/// Sign out: the refresh token and all that descend from the same sign-in are void.
+#[utoipa::path(
+    post, path = "/api/auth/logout", tag = "auth", operation_id = "logout",
+    request_body = Refresh, security(()),
+    responses((status = 204, description = "Signed out, or was not signed in."))
+)]
+pub async fn logout(
+    State(state): State<ApiState>,
+    Body(body): Body<Refresh>,
+) -> Result<StatusCode, AuthError> {
+    if let Some(token) = RefreshToken::parse(&body.refresh_token) {
+        let system = state.store.system(Reason::SignIn);
+        system.revoke_refresh_family(token.scope(), token.hash(), state.now()).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Act in another organization, or in Global, as an admin of the provider.
+#[utoipa::path(
+    post, path = "/api/auth/act", tag = "auth", operation_id = "act",
+    request_body = ActIn,
+    responses((status = 200, body = TokenReply))
+)]
+pub async fn act(
+    State(state): State<ApiState>,
+    signed: Signed,
+    Body(body): Body<ActIn>,
+) -> Result<Json<TokenReply>, AuthError> {
+    let session = &signed.session;
+    let home = &session.organization;
+    if signed.claims.act.is_some() || !home.is_provider || signed.access.role() != Role::Admin {
+        return Err(AuthError::MayNotAct);
+    }
+    let reason = body.reason.trim();
+    if reason.is_empty() || reason.chars().count() > 500 {
+        return Err(AuthError::NoReason);
+    }
+    let scope = scope_to_act_in(&state, body.organization, home.scope).await?;
+    let act =
+        Act { sub: session.user.id.0, org_id: home.scope.column(), reason: reason.to_owned() };
+    let user = &session.user;
+    let grant =
+        Grant { scope, user: user.id, role: Role::Admin, epoch: user.epoch, act: Some(act) };
+    tracing::info!(user = %user.id, organization = %scope.column(), "acting");
+    reply(&state, grant, None).map(Json)
+}
+
+async fn scope_to_act_in(
+    state: &ApiState,
+    slug: Option<String>,
+    home: Scope,
+) -> Result<Scope, AuthError> {
+    let Some(slug) = slug else { return Ok(Scope::Global) };
+    let slug = Slug::parse(&slug).map_err(|_| AuthError::NoSuchOrganization)?;
+    let found = state.store.system(Reason::Session).organization_by_slug(&slug).await?;
+    let good = |it: &Organization| it.status == OrganizationStatus::Active && it.scope != home;
+    found.filter(good).map(|it| it.scope).ok_or(AuthError::NoSuchOrganization)
+}
+
+/// Who is signed in.
+#[utoipa::path(
+    get, path = "/api/auth/me", tag = "auth", operation_id = "me",
+    responses((status = 200, body = Me))
+)]
+pub async fn me(signed: Signed) -> Json<Me> {
+    let session = &signed.session;
+    let user = &session.user;
+    Json(Me {
+        user: MyUser { id: user.id.0, email: user.email.clone(), name: user.name.clone() },
+        organization: (&session.organization).into(),
+        role: signed.access.role().into(),
+        acting_from: signed.claims.act.as_ref().map(|_| (&session.home).into()),
+    })
+}

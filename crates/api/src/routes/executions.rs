@@ -1,0 +1,356 @@
+//! Executions: asked for, waited for, looked at, cancelled.
+
+use crate::{
+    execution_wait::{WaitQuery, finished_within},
+    extract::{Body, Id, Query, Signed},
+    page::{Page, PageQuery},
+    problem::{FieldError, Problem},
+    state::ApiState,
+    wire::ScopeWord,
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    ExecutionId, Timestamp,
+    execution::{Failure, LoadedModule, Status},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, value::RawValue};
+use store::{
+    EnqueueError, Enqueued, Execution, ExecutionSummary, ListExecutions, NewExecution, StoreError,
+};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// Why an execution was not started, read or cancelled.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutionsError {
+    /// Not there, or another organization's.
+    #[error("not there")]
+    NotThere,
+    /// The inputs do not fit the workflow's parameters.
+    #[error("the inputs do not fit the workflow's parameters")]
+    BadInputs(Vec<FieldError>),
+    /// The workflow's own parameters are no schema.
+    #[error("{0}")]
+    BadSchema(#[from] crate::inputs::BadSchema),
+    /// `Idempotency-Key` is empty, long, or not ASCII.
+    #[error("`Idempotency-Key` is 1 to 255 visible ASCII characters")]
+    BadKey,
+    /// The same key came with another workflow or other inputs.
+    #[error("this `Idempotency-Key` was used for another request")]
+    KeyReused,
+    /// The organization has as many waiting as it may.
+    #[error("too many executions are waiting")]
+    QueueFull,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How long to wait before asking again when the queue is full.
+const QUEUE_FULL_SECONDS: u64 = 5;
+
+impl IntoResponse for ExecutionsError {
+    fn into_response(self) -> Response {
+        let text = self.to_string();
+        let unprocessable = |code, text| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, text);
+        match self {
+            Self::NotThere => Problem::not_found(),
+            Self::BadInputs(errors) => unprocessable("invalid_inputs", text).with_errors(errors),
+            Self::BadSchema(_) => unprocessable("invalid_workflow_schema", text),
+            Self::BadKey => Problem::new(StatusCode::BAD_REQUEST, "bad_idempotency_key", text),
+            Self::KeyReused => Problem::new(StatusCode::CONFLICT, "idempotency_key_reused", text),
+            Self::QueueFull => Problem::too_many(
+                "queue_full",
+                "the organization has as many executions waiting as its settings allow",
+                QUEUE_FULL_SECONDS,
+            ),
+            Self::Store(error) => error.into(),
+        }
+        .into_response()
+    }
+}
+
+impl From<EnqueueError> for ExecutionsError {
+    fn from(error: EnqueueError) -> Self {
+        match error {
+            EnqueueError::QueueFull(_) => Self::QueueFull,
+            EnqueueError::KeyReused => Self::KeyReused,
+            EnqueueError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// What to run with.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(as = StartExecution)]
+pub struct StartBody {
+    /// By the workflow's `parameters`.
+    #[schema(value_type = Object)]
+    inputs: Map<String, Value>,
+}
+
+/// An execution.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Execution)]
+pub struct ExecutionReply {
+    id: Uuid,
+    /// `null` for Global.
+    #[schema(required = true)]
+    organization_id: Option<Uuid>,
+    workflow: String,
+    /// `pending`, `running`, or an outcome.
+    #[schema(value_type = String)]
+    status: Status,
+    #[schema(value_type = Object)]
+    inputs: Box<RawValue>,
+    /// What the workflow returned.
+    #[schema(value_type = Option<Value>, required = true)]
+    result: Option<Box<RawValue>>,
+    #[schema(value_type = Option<FailureReply>, required = true)]
+    error: Option<Failure>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    started_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    finished_at: Option<Timestamp>,
+    /// How often it was started.
+    attempt: u32,
+    /// By whom, for people.
+    requested_by: String,
+    /// Every workspace module it loaded.
+    #[schema(value_type = Vec<LoadedModuleReply>)]
+    modules: Vec<LoadedModule>,
+}
+
+/// Why an execution did not succeed.
+#[derive(ToSchema)]
+#[schema(as = Failure)]
+#[allow(dead_code, reason = "the schema of `domain::execution::Failure`")]
+pub struct FailureReply {
+    /// The Python exception's type, or a word of the platform.
+    r#type: String,
+    message: String,
+    /// Empty when there is none.
+    traceback: String,
+}
+
+/// A workspace module that an execution loaded.
+#[derive(ToSchema)]
+#[schema(as = LoadedModule)]
+#[allow(dead_code, reason = "the schema of `domain::execution::LoadedModule`")]
+pub struct LoadedModuleReply {
+    name: String,
+    scope: ScopeWord,
+    path: String,
+    version: u32,
+    hash: String,
+}
+
+impl From<Execution> for ExecutionReply {
+    fn from(it: Execution) -> Self {
+        Self {
+            id: it.id.0,
+            organization_id: it.scope.organization().map(|id| id.0),
+            workflow: it.workflow,
+            status: it.status,
+            inputs: it.inputs,
+            result: it.result,
+            error: it.failure,
+            created_at: it.created_at,
+            started_at: it.started_at,
+            finished_at: it.finished_at,
+            attempt: it.attempt,
+            requested_by: it.requested_by,
+            modules: it.modules,
+        }
+    }
+}
+
+/// An execution in a list: without inputs, result, error and modules.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExecutionSummary)]
+pub struct SummaryReply {
+    id: Uuid,
+    workflow: String,
+    #[schema(value_type = String)]
+    status: Status,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    started_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    finished_at: Option<Timestamp>,
+    attempt: u32,
+    requested_by: String,
+}
+
+impl From<ExecutionSummary> for SummaryReply {
+    fn from(it: ExecutionSummary) -> Self {
+        Self {
+            id: it.id.0,
+            workflow: it.workflow,
+            status: it.status,
+            created_at: it.created_at,
+            started_at: it.started_at,
+            finished_at: it.finished_at,
+            attempt: it.attempt,
+            requested_by: it.requested_by,
+        }
+    }
+}
+
+/// Run a workflow.
+#[utoipa::path(
+    post, path = "/api/workflows/{name}/executions", tag = "executions",
+    operation_id = "startExecution",
+    params(
+        ("name" = String, Path), WaitQuery,
+        ("Idempotency-Key" = Option<String>, Header,
+            description = "The same key again gives the same execution."),
+    ),
+    request_body = Option<StartBody>,
+    responses(
+        (status = 200, description = "It ended within `wait`.", body = ExecutionReply),
+        (status = 202, description = "It has not ended yet.", body = ExecutionReply),
+    )
+)]
+pub async fn start(
+    State(state): State<ApiState>,
+    signed: Signed,
+    Path(name): Path<String>,
+    Query(wait): Query<WaitQuery>,
+    headers: HeaderMap,
+    body: Option<Body<StartBody>>,
+) -> Result<Response, Response> {
+    let wait = wait.checked().map_err(IntoResponse::into_response)?;
+    let inputs = Value::Object(body.map(|Body(body)| body.inputs).unwrap_or_default());
+    let execution = enqueue(&state, &signed, &name, inputs, &headers).await;
+    let execution = execution.map_err(IntoResponse::into_response)?;
+    let execution = finished_within(&state, &signed, execution, wait).await;
+    let execution = execution.map_err(|error| Problem::from(error).into_response())?;
+    Ok(started(execution))
+}
+
+fn started(execution: Execution) -> Response {
+    let status = match execution.status.is_outcome() {
+        true => StatusCode::OK,
+        false => StatusCode::ACCEPTED,
+    };
+    let location = HeaderValue::from_str(&format!("/api/executions/{}", execution.id));
+    let mut response = (status, Json(ExecutionReply::from(execution))).into_response();
+    if let Ok(location) = location {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+async fn enqueue(
+    state: &ApiState,
+    signed: &Signed,
+    name: &str,
+    inputs: Value,
+    headers: &HeaderMap,
+) -> Result<Execution, ExecutionsError> {
+    let idempotency_key = idempotency_key(headers)?;
+    let scoped = state.scoped(signed);
+    let workflow = scoped.workflow(name).await?.ok_or(ExecutionsError::NotThere)?;
+    let faults = state.inputs.faults(&workflow.workflow.parameters, &inputs)?;
+    if !faults.is_empty() {
+        return Err(ExecutionsError::BadInputs(faults));
+    }
+    let new = NewExecution {
+        id: ExecutionId(Uuid::now_v7()),
+        workflow: &workflow,
+        inputs,
+        idempotency_key,
+        max_queued: signed.session.organization.settings.executions.max_queued,
+        now: state.now(),
+    };
+    let Enqueued { execution, created } = scoped.enqueue(new).await?;
+    if created {
+        state.bells.ring_work();
+    }
+    Ok(execution)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ExecutionsError> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let text = value.to_str().map_err(|_| ExecutionsError::BadKey)?;
+    let good = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if good { Ok(Some(text.to_owned())) } else { Err(ExecutionsError::BadKey) }
+}
+
+/// Which executions a list has.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ExecutionsQuery {
+    /// Only in this state.
+    status: Option<String>,
+    /// Only of this workflow.
+    workflow: Option<String>,
+}
+
+/// Executions, newest first.
+#[utoipa::path(
+    get, path = "/api/executions", tag = "executions", operation_id = "listExecutions",
+    params(PageQuery, ExecutionsQuery), responses((status = 200, body = Page<SummaryReply>))
+)]
+pub async fn list(
+    State(state): State<ApiState>,
+    signed: Signed,
+    Query(page): Query<PageQuery>,
+    Query(query): Query<ExecutionsQuery>,
+) -> Result<Json<Page<SummaryReply>>, Problem> {
+    let wanted = page.wanted("executions", &state, &signed)?;
+    let status = query.status.as_deref().map(str::parse::<Status>).transpose();
+    let list = ListExecutions {
+        status: status.map_err(|error| Problem::invalid("/status", error.to_string()))?,
+        workflow: query.workflow,
+        before: wanted.after(),
+        limit: wanted.rows(),
+    };
+    let rows = state.scoped(&signed).executions(list).await?;
+    Ok(Json(wanted.page(rows, |row| row.id.to_string())))
+}
+
+/// One execution with everything about it.
+#[utoipa::path(
+    get, path = "/api/executions/{id}", tag = "executions", operation_id = "getExecution",
+    params(("id" = Uuid, Path)), responses((status = 200, body = ExecutionReply))
+)]
+pub async fn get(
+    State(state): State<ApiState>,
+    signed: Signed,
+    Id(id): Id<ExecutionId>,
+) -> Result<Json<ExecutionReply>, ExecutionsError> {
+    let found = state.scoped(&signed).execution(id).await?;
+    found.map(|found| Json(found.into())).ok_or(ExecutionsError::NotThere)
+}
+
+/// Stop an execution: one that waits at once, one that runs as soon as its worker hears of it.
+/// One that has ended stays as it is.
+#[utoipa::path(
+    post, path = "/api/executions/{id}/cancel", tag = "executions",
+    operation_id = "cancelExecution", params(("id" = Uuid, Path)),
+    responses((status = 200, description = "As it is now.", body = ExecutionReply))
+)]
+pub async fn cancel(
+    State(state): State<ApiState>,
+    signed: Signed,
+    Id(id): Id<ExecutionId>,
+) -> Result<Json<ExecutionReply>, ExecutionsError> {
+    let scoped = state.scoped(&signed);
+    scoped.request_cancel(id, state.now()).await?.ok_or(ExecutionsError::NotThere)?;
+    state.bells.ring_cancel();
+    state.bells.ring_execution(id);
+    let found = scoped.execution(id).await?;
+    found.map(|found| Json(found.into())).ok_or(ExecutionsError::NotThere)
+}

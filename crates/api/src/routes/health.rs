@@ -1,0 +1,50 @@
+//! Whether the server lives, whether it can serve, and its public keys.
+
+use crate::{problem::Problem, state::ApiState};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderValue, header},
+    response::IntoResponse,
+};
+use serde::Serialize;
+use store::Reason;
+use utoipa::ToSchema;
+
+/// How the server is.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// The process lives.
+#[utoipa::path(
+    get, path = "/healthz", tag = "health", operation_id = "healthz", security(()),
+    responses((status = 200, body = Health))
+)]
+pub async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// The server can serve: its database answers.
+#[utoipa::path(
+    get, path = "/readyz", tag = "health", operation_id = "readyz", security(()),
+    responses((status = 200, body = Health))
+)]
+pub async fn readyz(State(state): State<ApiState>) -> Result<Json<Health>, Problem> {
+    match state.store.system(Reason::Health).probe().await {
+        Ok(()) => Ok(Json(Health { status: "ok" })),
+        Err(error) => Err(Problem::unavailable(&error)),
+    }
+}
+
+/// The public halves of the signing keys (RFC 7517).
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", tag = "health", operation_id = "jwks", security(()),
+    responses((status = 200, body = Value))
+)]
+pub async fn jwks(State(state): State<ApiState>) -> impl IntoResponse {
+    let public = HeaderValue::from_static("public, max-age=300");
+    ([(header::CACHE_CONTROL, public)], Json(state.tokens.keys().jwks()))
+}

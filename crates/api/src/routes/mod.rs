@@ -1,0 +1,12 @@
+//! One file per noun.
+
+pub mod auth;
+pub mod execution_logs;
+pub mod executions;
+pub mod file_versions;
+pub mod files;
+pub mod health;
+pub mod modules;
+pub mod organizations;
+pub mod users;
+pub mod workflows;

@@ -1,0 +1,84 @@
+//! What every handler shares.
+
+use crate::{
+    cursor::Cursors,
+    inputs::Inputs,
+    keys::SigningKeys,
+    passwords::{PasswordError, Passwords},
+    sessions::Sessions,
+    sign_in_limit::SignInLimit,
+    tokens::Tokens,
+};
+use domain::{Timestamp, analysis::Analyser};
+use jobs::{Bells, Clock};
+use std::{ops::Deref, sync::Arc};
+use store::{Scoped, Store};
+
+/// What the command line hands over.
+pub struct ApiParts {
+    /// Everything that lasts.
+    pub store: Store,
+    /// Wakes workers, and tells of executions that move.
+    pub bells: Bells,
+    /// Reads Python before it is written.
+    pub analyser: Arc<dyn Analyser>,
+    /// Signs access tokens.
+    pub keys: SigningKeys,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The name of this installation in its tokens.
+    pub issuer: String,
+}
+
+/// What every handler shares. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState(Arc<Shared>);
+
+/// The inside of [`ApiState`].
+pub struct Shared {
+    pub(crate) store: Store,
+    pub(crate) bells: Bells,
+    pub(crate) analyser: Arc<dyn Analyser>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tokens: Tokens,
+    pub(crate) cursors: Cursors,
+    pub(crate) sessions: Sessions,
+    pub(crate) passwords: Passwords,
+    pub(crate) sign_in_limit: SignInLimit,
+    pub(crate) inputs: Inputs,
+}
+
+impl ApiState {
+    /// Puts the parts together. Hashes one password, which takes some 20 ms.
+    pub fn new(parts: ApiParts) -> Result<Self, PasswordError> {
+        Ok(Self(Arc::new(Shared {
+            sessions: Sessions::new(parts.store.clone()),
+            store: parts.store,
+            bells: parts.bells,
+            analyser: parts.analyser,
+            clock: parts.clock,
+            cursors: Cursors::new(&parts.keys),
+            tokens: Tokens::new(parts.keys, parts.issuer),
+            passwords: Passwords::new()?,
+            sign_in_limit: SignInLimit::default(),
+            inputs: Inputs::default(),
+        })))
+    }
+
+    /// Now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The store as the signed-in person may see it.
+    pub(crate) fn scoped(&self, signed: &crate::extract::Signed) -> Scoped {
+        self.store.scoped(&signed.access)
+    }
+}
+
+impl Deref for ApiState {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

@@ -1,0 +1,86 @@
+//! `bifrost doctor`: is everything there that serving needs, and how to mend what is not.
+
+use crate::{arguments::DoctorOptions, configuration::Data, talk};
+use runner::Python;
+use serde_json::json;
+use std::process::ExitCode;
+use store::{Reason, Store};
+
+/// One thing looked at.
+struct Finding {
+    what: &'static str,
+    /// What is there, or what is wrong and what to do about it.
+    result: Result<String, String>,
+}
+
+/// Looks at everything and exits with 1 if anything is wrong.
+pub async fn run(options: DoctorOptions) -> anyhow::Result<ExitCode> {
+    let findings = match options.places.clone().resolve() {
+        Err(error) => vec![Finding { what: "configuration", result: Err(format!("{error:#}")) }],
+        Ok(data) => vec![
+            Finding { what: "configuration", result: Ok(data.directory.display().to_string()) },
+            Finding { what: "data directory", result: directory(&data) },
+            Finding { what: "database", result: database(&data).await },
+            Finding { what: "cache", result: Ok("in memory".to_owned()) },
+            Finding { what: "interpreter", result: interpreter(&options).await },
+            Finding { what: "isolation", result: Ok(isolation().to_owned()) },
+        ],
+    };
+    tell(&findings, options.json);
+    let sound = findings.iter().all(|finding| finding.result.is_ok());
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn directory(data: &Data) -> Result<String, String> {
+    let shown = data.directory.display();
+    if !data.directory.exists() {
+        return Ok(format!("`{shown}` is not there yet; `bifrost serve` makes it"));
+    }
+    match tempfile::tempfile_in(&data.directory) {
+        Ok(_) => Ok(format!("`{shown}` can be written")),
+        Err(error) => {
+            Err(format!("`{shown}` cannot be written ({error}); change its owner or mode"))
+        }
+    }
+}
+
+async fn database(data: &Data) -> Result<String, String> {
+    if data.database_url.starts_with("sqlite:") && !data.directory.exists() {
+        return Ok("not there yet; `bifrost serve` makes it".to_owned());
+    }
+    let store = Store::open(&data.database_url).await.map_err(|error| error.to_string())?;
+    store.system(Reason::Health).probe().await.map_err(|error| error.to_string())?;
+    Ok("answers, and is up to date".to_owned())
+}
+
+async fn interpreter(options: &DoctorOptions) -> Result<String, String> {
+    let python = Python::find(options.python.as_deref()).await;
+    let python = python.map_err(|error| error.to_string())?;
+    let (major, minor, patch) = python.version;
+    Ok(format!("{major}.{minor}.{patch} at `{}`", python.executable.display()))
+}
+
+fn isolation() -> &'static str {
+    "a process of its own per execution: empty environment, own descriptors only, resource limits"
+}
+
+fn tell(findings: &[Finding], as_json: bool) {
+    if as_json {
+        let items = findings.iter().map(|finding| {
+            let (ok, detail) = match &finding.result {
+                Ok(detail) => (true, detail),
+                Err(detail) => (false, detail),
+            };
+            json!({ "check": finding.what, "ok": ok, "detail": detail })
+        });
+        talk::print_json(&json!({ "checks": items.collect::<Vec<_>>() }));
+        return;
+    }
+    for finding in findings {
+        let (mark, detail) = match &finding.result {
+            Ok(detail) => ("ok  ", detail),
+            Err(detail) => ("FAIL", detail),
+        };
+        talk::print(&format!("{mark} {:<15} {detail}", finding.what));
+    }
+}

@@ -1,0 +1,89 @@
+"""The SDK outside of the platform, as the unit tests of a workflow's author use it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import subprocess
+import sys
+import unittest
+from typing import Any
+
+import bifrost
+from bifrost import BifrostError, context, files, log, workflow
+
+from .supervisor import RUNTIME
+
+
+class Decorator(unittest.TestCase):
+    """`@workflow`"""
+
+    def test_bare_and_with_options(self) -> None:
+        @workflow
+        def plain(a: int) -> int:
+            """Adds.
+
+            Much more.
+            """
+            return a + 1
+
+        @workflow(name="Other", description="Other text", timeout=3, retries=2)
+        async def other() -> None: ...
+
+        self.assertEqual(plain(1), 2)
+        about: Any = getattr(plain, "__bifrost_workflow__")
+        self.assertEqual((about.name, about.description, about.timeout), ("plain", "Adds.", None))
+        about = getattr(other, "__bifrost_workflow__")
+        self.assertEqual(
+            (about.name, about.description, about.timeout, about.retries),
+            ("Other", "Other text", 3, 2),
+        )
+
+    def test_refused(self) -> None:
+        anything: Any = workflow
+        for options, message in (
+            ({"speed": 1}, "@workflow has no option `speed`; it takes"),
+            ({"timeout": "1"}, "@workflow: `timeout` must be int or float, not '1'"),
+            ({"retries": True}, "@workflow: `retries` must be int, not True"),
+        ):
+            with self.assertRaises(TypeError) as caught:
+                anything(**options)
+            self.assertIn(message, str(caught.exception))
+        self.assertRaises(TypeError, anything, "name")
+
+
+class Outside(unittest.TestCase):
+    """Nothing there to speak to."""
+
+    def test_context(self) -> None:
+        for name in ("organization", "user", "execution_id", "workflow_name", "attempt"):
+            with self.assertRaises(BifrostError) as caught:
+                getattr(context, name)
+            self.assertIn(f"`context.{name}` works only while", str(caught.exception))
+
+    def test_files(self) -> None:
+        for call in (lambda: files.read("a"), lambda: files.write("a", "b"), files.list):
+            self.assertRaises(BifrostError, call)
+
+    def test_log(self) -> None:
+        with contextlib.redirect_stderr(io.StringIO()) as text:
+            log.info("a %s", "b", c=1)
+            log.warning("100%", "odd")
+        self.assertEqual(text.getvalue(), 'info: a b {"c": 1}\nwarning: 100% odd\n')
+
+    def test_names(self) -> None:
+        self.assertEqual((BifrostError.__module__, bifrost.Cancelled.__module__), ("bifrost",) * 2)
+
+    def test_is_cheap_to_import(self) -> None:
+        code = (
+            f"import sys; sys.path.insert(0, {RUNTIME!r}); before = set(sys.modules); "
+            "import bifrost;"
+            "print(*sorted(n for n in set(sys.modules) - before if not n.startswith('bifrost')))"
+        )
+        command = [sys.executable, "-I", "-S", "-c", code]
+        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        self.assertLessEqual(set(found), {"__future__", "binascii"})
+
+
+if __name__ == "__main__":
+    unittest.main()
