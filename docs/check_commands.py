@@ -85,7 +85,8 @@ def script(commands: list[Block], program: str) -> str:
     for block in commands:
         text = block.text.replace(PROGRAM, absolute)
         text = re.sub(r"^PORT=\d+$", f"PORT={free_port()}", text, flags=re.MULTILINE)
-        parts.append(f"printf '\\n%s\\n' '{MARK}{block.line}' | tee /dev/stderr\n{text}")
+        mark = f"printf '\\n%s\\n' '{MARK}{block.line}'"
+        parts.append(f"{mark}; {mark} >&2\n{text}")
     return "\n".join(parts)
 
 
