@@ -17,25 +17,16 @@ const MOST_INPUT: u64 = 64 * 1024;
 
 /// Runs the command.
 pub async fn run(options: AdminOptions) -> anyhow::Result<ExitCode> {
-    let outer = options.places;
     match options.action {
-        AdminAction::CreateOrganization { slug, name, json, places } => {
-            let store = open(places.or(outer)).await?;
+        AdminAction::CreateOrganization { slug, name, json } => {
+            let store = open(options.places).await?;
             let created = create_organization(&store, &slug, name).await?;
             tell(json, &created)
         }
-        AdminAction::CreateUser {
-            organization,
-            email,
-            role,
-            name,
-            password_stdin,
-            json,
-            places,
-        } => {
+        AdminAction::CreateUser { organization, email, role, name, password_stdin, json } => {
             let role: Role = role.parse()?;
             let password = if password_stdin { Some(read_password()?) } else { None };
-            let store = open(places.or(outer)).await?;
+            let store = open(options.places).await?;
             let organization = find(&store, &organization).await?;
             let name = name.unwrap_or_else(|| email.clone());
             let id = create_user(&store, &organization, email, name, role, password).await?;

@@ -196,8 +196,7 @@ impl Scoped {
                 let execution = self.execution_of(row)?;
                 let inputs: serde_json::Value = serde_json::from_str(execution.inputs.get())
                     .map_err(|e| StoreError::unreadable("execution", e))?;
-                let same =
-                    execution.workflow == new.workflow.workflow.name && inputs == new.inputs;
+                let same = execution.workflow == new.workflow.workflow.name && inputs == new.inputs;
                 return match same {
                     true => Ok(Enqueued { execution, created: false }),
                     false => Err(EnqueueError::KeyReused),
