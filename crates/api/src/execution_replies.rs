@@ -1,6 +1,5 @@
 //! Executions as replies show them.
 
-use crate::wire::ScopeWord;
 use domain::{
     Timestamp,
     execution::{Failure, LoadedModule, Status},
@@ -20,14 +19,13 @@ pub struct ExecutionReply {
     #[schema(required = true)]
     organization_id: Option<Uuid>,
     workflow: String,
-    #[schema(value_type = StatusReply)]
     status: Status,
     #[schema(value_type = Object)]
     inputs: Box<RawValue>,
     /// What the workflow returned.
     #[schema(value_type = Option<Value>, required = true)]
     result: Option<Box<RawValue>>,
-    #[schema(value_type = Option<FailureReply>, required = true)]
+    #[schema(required = true)]
     error: Option<Failure>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -40,57 +38,7 @@ pub struct ExecutionReply {
     /// By whom, for people.
     requested_by: String,
     /// Every workspace module it loaded.
-    #[schema(value_type = Vec<LoadedModuleReply>)]
     modules: Vec<LoadedModule>,
-}
-
-/// Where an execution stands. The last seven are outcomes: once there, it stays.
-#[derive(ToSchema)]
-#[schema(as = ExecutionStatus, rename_all = "snake_case")]
-#[allow(dead_code, reason = "the schema of `domain::execution::Status`")]
-pub enum StatusReply {
-    /// In the queue.
-    Pending,
-    /// A worker holds it.
-    Running,
-    /// Returned.
-    Succeeded,
-    /// Raised, or returned what JSON cannot hold.
-    Failed,
-    /// Killed at its time limit.
-    TimedOut,
-    /// Stopped on request.
-    Cancelled,
-    /// Killed for memory.
-    OutOfMemory,
-    /// The process went without an end.
-    Crashed,
-    /// Its workers died, as often as it may be tried.
-    Lost,
-}
-
-/// Why an execution did not succeed.
-#[derive(ToSchema)]
-#[schema(as = Failure)]
-#[allow(dead_code, reason = "the schema of `domain::execution::Failure`")]
-pub struct FailureReply {
-    /// The Python exception's type, or a word of the platform.
-    r#type: String,
-    message: String,
-    /// Empty when there is none.
-    traceback: String,
-}
-
-/// A workspace module that an execution loaded.
-#[derive(ToSchema)]
-#[schema(as = LoadedModule)]
-#[allow(dead_code, reason = "the schema of `domain::execution::LoadedModule`")]
-pub struct LoadedModuleReply {
-    name: String,
-    scope: ScopeWord,
-    path: String,
-    version: u32,
-    hash: String,
 }
 
 impl From<Execution> for ExecutionReply {
@@ -119,7 +67,6 @@ impl From<Execution> for ExecutionReply {
 pub struct SummaryReply {
     id: Uuid,
     workflow: String,
-    #[schema(value_type = StatusReply)]
     status: Status,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,

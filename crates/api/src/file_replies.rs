@@ -3,14 +3,13 @@
 use crate::{
     etag::Tag,
     file_content::{Encoding, encode},
-    wire::ScopeWord,
 };
 use axum::{
     Json,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{Timestamp, analysis};
+use domain::{Timestamp, analysis, scope::Side};
 use serde::Serialize;
 use store::{File, FileEntry, Shadowed, Written};
 use utoipa::ToSchema;
@@ -20,7 +19,7 @@ use utoipa::ToSchema;
 #[schema(as = FileEntry)]
 pub struct EntryReply {
     path: String,
-    scope: ScopeWord,
+    scope: Side,
     /// Counts from 1 per scope and path, and goes on after a deletion.
     version: u32,
     /// SHA-256 of the content in hex.
@@ -43,7 +42,7 @@ impl From<FileEntry> for EntryReply {
     fn from(entry: FileEntry) -> Self {
         Self {
             path: entry.path.into(),
-            scope: entry.side.into(),
+            scope: entry.side,
             version: entry.version,
             hash: entry.hash,
             size: entry.size,
@@ -75,7 +74,7 @@ impl From<Shadowed> for ShadowedReply {
 #[schema(as = File)]
 pub struct FileReply {
     path: String,
-    scope: ScopeWord,
+    scope: Side,
     version: u32,
     hash: String,
     encoding: Encoding,
@@ -91,7 +90,7 @@ impl From<File> for FileReply {
         let (encoding, content) = encode(content);
         Self {
             path: entry.path.into(),
-            scope: entry.side.into(),
+            scope: entry.side,
             version: entry.version,
             hash: entry.hash,
             encoding,
@@ -108,7 +107,7 @@ impl From<File> for FileReply {
 #[schema(as = WrittenFile)]
 pub struct WrittenReply {
     path: String,
-    scope: ScopeWord,
+    scope: Side,
     version: u32,
     hash: String,
     size: u64,
@@ -150,7 +149,7 @@ pub fn written(written: Written, remarks: Vec<analysis::Diagnostic>) -> Response
     let tag = Tag::Own(entry.version).header();
     let reply = WrittenReply {
         path: entry.path.into(),
-        scope: entry.side.into(),
+        scope: entry.side,
         version: entry.version,
         hash: entry.hash,
         size: entry.size,

@@ -2,9 +2,12 @@
 
 use crate::{ids::UserId, scope::Scope};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What somebody may do inside one organization. Ordered: a later one may do all an earlier may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Read.

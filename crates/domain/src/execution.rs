@@ -2,10 +2,12 @@
 
 use crate::{scope::Side, time::Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Where an execution stands. The last seven are outcomes: once there, it stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ExecutionStatus)]
 pub enum Status {
     /// In the queue.
     Pending,
@@ -76,7 +78,7 @@ impl std::str::FromStr for Status {
 }
 
 /// Why an execution did not succeed, for the people of its organization.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
     /// The Python exception's type, or a word of ours such as `TimedOut`.
     #[serde(rename = "type")]
@@ -111,7 +113,7 @@ pub struct LogLine {
 }
 
 /// How loud a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// For whoever looks for a fault.
@@ -147,7 +149,7 @@ impl LogLevel {
 }
 
 /// A workspace module that an execution loaded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LoadedModule {
     /// Dotted name.
     pub name: String,

@@ -2,6 +2,7 @@
 
 use crate::ids::OrganizationId;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// The owner of a file, a workflow or a request.
@@ -41,7 +42,10 @@ impl Scope {
 /// Which side of the cascade something came from, as one organization sees it.
 ///
 /// On the wire `"org"` or `"global"`. A provider acting in Global sees everything as `global`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[schema(as = Scope)]
 pub enum Side {
     /// The asking organization's own.
     #[serde(rename = "org")]

@@ -6,7 +6,6 @@ use crate::{
     routes::auth::{TokenReply, reply},
     state::ApiState,
     tokens::{Act, BadToken, Grant},
-    wire::RoleWord,
 };
 use axum::{
     Json,
@@ -70,7 +69,7 @@ pub struct ActIn {
 pub struct Me {
     user: MyUser,
     organization: MyOrganization,
-    role: RoleWord,
+    role: Role,
     /// The person's own organization while they act in another one.
     #[schema(required = true)]
     acting_from: Option<MyOrganization>,
@@ -154,7 +153,7 @@ pub async fn me(signed: Signed) -> Json<Me> {
     Json(Me {
         user: MyUser { id: user.id.0, email: user.email.clone(), name: user.name.clone() },
         organization: (&session.organization).into(),
-        role: signed.access.role().into(),
+        role: signed.access.role(),
         acting_from: signed.claims.act.as_ref().map(|_| (&session.home).into()),
     })
 }

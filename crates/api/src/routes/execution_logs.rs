@@ -18,21 +18,6 @@ use serde::Serialize;
 use store::NumberedLine;
 use utoipa::ToSchema;
 
-/// How loud a line is.
-#[derive(ToSchema)]
-#[schema(as = LogLevel, rename_all = "lowercase")]
-#[allow(dead_code, reason = "the schema of `domain::execution::LogLevel`")]
-pub enum LevelReply {
-    /// For whoever looks for a fault.
-    Debug,
-    /// What `print` writes.
-    Info,
-    /// What goes to standard error.
-    Warning,
-    /// Something failed.
-    Error,
-}
-
 /// A line of a log.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LogLine)]
@@ -43,7 +28,6 @@ pub struct LineReply {
     #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
     /// How loud.
-    #[schema(value_type = LevelReply)]
     pub level: LogLevel,
     /// At most 64 KiB.
     pub message: String,

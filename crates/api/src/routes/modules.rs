@@ -4,12 +4,12 @@ use crate::{
     extract::{Query, Signed},
     problem::Problem,
     state::ApiState,
-    wire::ScopeWord,
 };
 use axum::{Json, extract::State};
 use domain::{
     ModuleName,
     cascade::{Candidate, Form, explain as candidates_of},
+    scope::Side,
 };
 use serde::{Deserialize, Serialize};
 use store::ModuleFile;
@@ -51,7 +51,7 @@ impl From<Form> for FormWord {
 #[derive(Clone, Serialize, ToSchema)]
 #[schema(as = ModuleCandidate)]
 pub struct CandidateReply {
-    scope: ScopeWord,
+    scope: Side,
     /// A directory for a namespace.
     path: String,
     form: FormWord,
@@ -71,7 +71,7 @@ impl From<Candidate<ModuleFile>> for CandidateReply {
     fn from(candidate: Candidate<ModuleFile>) -> Self {
         let (version, hash) = candidate.file.map(|file| (file.version, file.hash)).unzip();
         Self {
-            scope: candidate.side.into(),
+            scope: candidate.side,
             path: candidate.path,
             form: candidate.form.into(),
             version,

@@ -6,7 +6,7 @@ use crate::{
     passwords::PasswordError,
     problem::{FieldError, Problem},
     state::ApiState,
-    wire::{RoleWord, is_display_name, normal_email},
+    wire::{is_display_name, normal_email},
 };
 use axum::{
     Json,
@@ -14,7 +14,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use domain::{Scope, Timestamp, UserId};
+use domain::{Role, Scope, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use store::{CreateUserError, NewUser, StoreError, User, UserChange};
 use utoipa::ToSchema;
@@ -85,7 +85,7 @@ pub struct UserReply {
     id: Uuid,
     email: String,
     name: String,
-    role: RoleWord,
+    role: Role,
     /// Whether they may sign in.
     active: bool,
     #[schema(value_type = String, format = DateTime)]
@@ -98,7 +98,7 @@ impl From<User> for UserReply {
             id: user.id.0,
             email: user.email,
             name: user.name,
-            role: user.role.into(),
+            role: user.role,
             active: user.active,
             created_at: user.created_at,
         }
@@ -114,7 +114,7 @@ pub struct CreateBody {
     email: String,
     /// For people.
     name: String,
-    role: RoleWord,
+    role: Role,
     /// Without one they cannot sign in yet. At least 8 characters.
     #[schema(format = Password)]
     password: Option<String>,
@@ -126,7 +126,7 @@ pub struct CreateBody {
 #[schema(as = UserChange)]
 pub struct ChangeBody {
     name: Option<String>,
-    role: Option<RoleWord>,
+    role: Option<Role>,
     active: Option<bool>,
     #[schema(format = Password)]
     password: Option<String>,
@@ -165,7 +165,7 @@ pub async fn create(
         id: UserId(Uuid::now_v7()),
         email,
         name: body.name,
-        role: body.role.into(),
+        role: body.role,
         password_hash: hashed(&state, body.password).await?,
         now: state.now(),
     };
@@ -217,13 +217,13 @@ pub async fn update(
     if let Some(error) = name_error(body.name.as_deref()) {
         return Err(UsersError::Invalid(vec![error]));
     }
-    let lowers = body.active == Some(false) || body.role.is_some_and(|it| it != RoleWord::Admin);
+    let lowers = body.active == Some(false) || body.role.is_some_and(|it| it != Role::Admin);
     if lowers && signed.session.user.id == id {
         return Err(UsersError::OwnAccount);
     }
     let change = UserChange {
         name: body.name,
-        role: body.role.map(Into::into),
+        role: body.role,
         active: body.active,
         password_hash: hashed(&state, body.password).await?,
     };

@@ -5,12 +5,12 @@ use crate::{
     page::{Page, PageQuery},
     problem::Problem,
     state::ApiState,
-    wire::ScopeWord,
 };
 use axum::{
     Json,
     extract::{Path, State},
 };
+use domain::scope::Side;
 use serde::Serialize;
 use serde_json::Value;
 use store::WorkflowEntry;
@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 #[schema(as = Workflow)]
 pub struct WorkflowReply {
     name: String,
-    scope: ScopeWord,
+    scope: Side,
     /// The file it is in.
     path: String,
     /// The function in that file.
@@ -38,7 +38,7 @@ impl From<WorkflowEntry> for WorkflowReply {
     fn from(entry: WorkflowEntry) -> Self {
         Self {
             name: entry.workflow.name,
-            scope: entry.side.into(),
+            scope: entry.side,
             path: entry.path.into(),
             function: entry.workflow.function,
             description: entry.workflow.description,
