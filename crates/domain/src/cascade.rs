@@ -2,7 +2,7 @@
 //! workflows and explain.
 //!
 //! The same decision is taken once more in Python, by `bifrost_runtime.module_index`, because a
-//! child looks its modules up itself; a shared test holds the two equal.
+//! child looks its modules up itself; `python/tests/fixtures/cascade.json` holds the two equal.
 
 use crate::{module_name::ModuleName, scope::Side};
 use serde::{Deserialize, Serialize};

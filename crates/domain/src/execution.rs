@@ -87,6 +87,7 @@ pub struct Failure {
     pub message: String,
     /// Python's traceback, empty when there is none.
     #[serde(default)]
+    #[schema(required = true)]
     pub traceback: String,
 }
 

@@ -87,3 +87,27 @@ proptest! {
         }
     }
 }
+
+/// The same table that the Python side's `test_module_index` reads.
+#[test]
+fn agrees_with_the_table_that_the_python_side_reads() {
+    let table = include_str!("../../../../python/tests/fixtures/cascade.json");
+    let rows: Vec<serde_json::Value> = serde_json::from_str(table).unwrap();
+    assert_eq!(rows.len(), 64);
+    let name = ModuleName::parse("a").unwrap();
+    for row in rows {
+        let tree = |side: &str| {
+            let files = row[side].as_array().unwrap().iter();
+            files.map(|path| (path.as_str().unwrap().to_owned(), 1)).collect::<Tree>()
+        };
+        let resolution = resolve_module(offer(&tree("own"), &name), offer(&tree("global"), &name));
+        let got = match resolution {
+            Resolution::File { side, form, .. } => {
+                serde_json::json!({ "scope": side, "form": form })
+            }
+            Resolution::Namespace => serde_json::json!({ "scope": null, "form": Form::Namespace }),
+            Resolution::None => serde_json::Value::Null,
+        };
+        assert_eq!(got, row["a"], "{row}");
+    }
+}
