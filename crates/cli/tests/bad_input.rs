@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a test may print")]
 
+#[path = "bad_input/database.rs"]
+mod database;
 #[path = "bad_input/files.rs"]
 mod files;
 #[path = "bad_input/inputs.rs"]
