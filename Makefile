@@ -16,10 +16,11 @@ demo: ## Two organizations, one override, the proof of isolation; SERVE=1 keeps 
 test: ## Everything that has to hold, in minutes
 	$(CARGO) $(TEST) --workspace
 	$(PYTHON) -m unittest discover -s python/tests -t python
+	BIFROST=target/debug/bifrost $(PYTHON) docs/check_commands.py
 
 check: format lint tidy test ## What CI runs, and the long forms of the tests
 	BIFROST_FULL=1 $(CARGO) $(TEST) --package bifrost
-	BIFROST_IMPORT_CASES=5000 $(PYTHON) -m unittest discover -s python/tests -t python -p 'test_differential*.py'
+	BIFROST_IMPORT_CASES=5000 $(PYTHON) -m unittest discover -s python/tests -t python -p 'test_import_differential.py'
 
 format: ## Formatting, as it must be
 	$(CARGO) fmt --all --check

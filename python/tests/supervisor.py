@@ -91,11 +91,11 @@ class Child:
 class Supervisor:
     """One zygote and its children."""
 
-    def __init__(self, kind: str = "run", python: str = sys.executable) -> None:
+    def __init__(self, kind: str = "run", *ahead: str) -> None:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         null = os.open("/dev/null", os.O_WRONLY)
         environment: dict[str, str] = {}
-        command = [python, "-I", "-S", "-c", _START, kind]
+        command = [sys.executable, "-I", "-S", "-c", _START, kind, *ahead]
         self.process = subprocess.Popen(
             command, stdin=theirs.fileno(), stdout=null, env=environment
         )

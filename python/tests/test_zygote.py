@@ -352,6 +352,11 @@ class Control(unittest.TestCase):
                 value = zygote.run({}, tree).value
                 self.assertEqual(value, ["bifrost://global/main.py"] if scope is shared else [])
 
+    def test_import_ahead(self) -> None:
+        with Supervisor("run", "decimal", "no_such_module") as zygote:
+            value = zygote.run({}, workflow("import sys\nreturn 'decimal' in sys.modules")).value
+            self.assertTrue(value)
+
     def test_compile(self) -> None:
         scope = Scope.of("acme", {"good.py": b"X = 1", "bad.py": b"x = ("})
         bundle = write_bundle(scope)

@@ -106,6 +106,7 @@ impl Server {
     }
 
     /// Asks the process to stop as an operator would, and waits for its exit code.
+    #[expect(clippy::disallowed_methods, reason = "a process can only be asked whether it ended")]
     pub fn stop(&mut self) -> Option<i32> {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args(["-TERM", &pid]).status().expect("kill");

@@ -91,6 +91,43 @@ fn decorate(response: &mut Response, id: &str, docs: bool) {
 }
 
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
-const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{Router, body::Body, middleware::from_fn, routing::get};
+    use tower::ServiceExt;
+
+    async fn reply(handler: axum::routing::MethodRouter) -> (StatusCode, String) {
+        let router: Router = Router::new().route("/", handler).layer(from_fn(wrap));
+        let request = axum::http::Request::get("/").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let status = response.status();
+        assert!(response.headers().contains_key(REQUEST_ID));
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_tells_nothing() {
+        let broken = get(|| async {
+            if true {
+                panic!("the secret")
+            }
+        });
+        let (status, body) = reply(broken).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(body.contains("\"code\":\"internal\"") && !body.contains("secret"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn refusals_of_other_peoples_code_become_problems() {
+        let theirs = get(|| async { (StatusCode::IM_A_TEAPOT, "short and stout") });
+        let (status, body) = reply(theirs).await;
+        assert_eq!(status, StatusCode::IM_A_TEAPOT);
+        assert!(body.contains("\"code\":\"malformed\"") && !body.contains("stout"), "{body}");
+    }
+}

@@ -9,7 +9,7 @@ use axum::{
     Json,
     body::Bytes,
     extract::{
-        FromRequest, FromRequestParts, OptionalFromRequest, Path, RawPathParams, Request,
+        FromRequest, FromRequestParts, OptionalFromRequest, Path, Request,
         rejection::BytesRejection,
     },
     http::{HeaderMap, StatusCode, header, request::Parts},
@@ -75,17 +75,11 @@ pub struct WorkspacePath(pub FilePath);
 impl FromRequestParts<ApiState> for WorkspacePath {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
-        let parameters = RawPathParams::from_request_parts(parts, state)
-            .await
-            .map_err(|_| bad_path("the path is not UTF-8"))?;
-        // axum decodes what it hands out; whether a slash was written or encoded is only in the
-        // URL itself, as many characters from its end.
-        let decoded = parameters.iter().find(|(name, _)| *name == "path").map(|(_, path)| path);
-        let prefix = prefix_of(parts);
-        let raw = prefix.and_then(|prefix| parts.uri.path().strip_prefix(prefix));
+    async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, Problem> {
+        // axum decodes the parameters it hands out; whether a slash was written or encoded is only
+        // in the URL itself.
+        let raw = prefix_of(parts).and_then(|prefix| parts.uri.path().strip_prefix(prefix));
         let path = parse_path(raw.ok_or_else(Problem::not_found)?)?;
-        debug_assert_eq!(decoded.map(str::is_empty), Some(false));
         Ok(Self(path))
     }
 }

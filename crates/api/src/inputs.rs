@@ -10,6 +10,9 @@ use std::{collections::HashSet, sync::Arc};
 /// Beyond these the rest is not told.
 const MAX_ERRORS: usize = 50;
 
+/// Deeper inputs would not fit into the frames in which they travel to the workflow.
+const MAX_DEPTH: usize = 90;
+
 /// Compiled schemas, by the hash of their text.
 pub struct Inputs {
     compiled: Cache<[u8; 32], Arc<Validator>>,
@@ -30,6 +33,10 @@ impl Inputs {
     /// All faults of `inputs`, with pointers into the request's body.
     pub fn faults(&self, schema: &Value, inputs: &Value) -> Result<Vec<FieldError>, BadSchema> {
         let validator = self.compile(schema)?;
+        if depth(inputs) > MAX_DEPTH {
+            let detail = format!("is nested more than {MAX_DEPTH} deep");
+            return Ok(vec![FieldError::new("/inputs", detail)]);
+        }
         let errors = validator.iter_errors(inputs).flat_map(field_errors);
         let mut seen = HashSet::new();
         let fresh =
@@ -72,6 +79,14 @@ fn field_errors(error: ValidationError<'_>) -> Vec<FieldError> {
     }
 }
 
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
 fn child(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
@@ -108,6 +123,16 @@ mod tests {
         let expected: Vec<_> =
             expected.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn inputs_do_not_nest_without_end() {
+        let nested = |levels: usize| {
+            let inner = (1..levels).fold(json!(1), |value, _| json!([value]));
+            faults(json!({}), json!({"x": inner}))
+        };
+        assert_eq!(nested(MAX_DEPTH), []);
+        assert_eq!(nested(MAX_DEPTH + 1)[0].0, "/inputs");
     }
 
     #[test]

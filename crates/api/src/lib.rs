@@ -3,6 +3,7 @@
 //! A request passes [`envelope`] (id, log, problems), [`gate`] (who may, by [`access_table`]) and
 //! one handler in [`routes`], which makes one call to the store and words the reply. Nothing here
 //! starts a process or writes SQL.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod access_table;
 pub mod cursor;
@@ -20,6 +21,7 @@ pub mod tokens;
 pub mod wire;
 
 mod envelope;
+mod execution_replies;
 mod execution_wait;
 mod file_content;
 mod file_errors;

@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, assembled from the handlers.
 
 use crate::{problem::ProblemBody, router::routes};
+use axum::http::StatusCode;
 use utoipa::{
     OpenApi,
     openapi::{
@@ -55,10 +56,26 @@ pub fn finished(mut document: openapi::OpenApi) -> openapi::OpenApi {
     for (path, mut item) in paths {
         let operations =
             [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
-        operations.into_iter().flatten().for_each(add_problems);
+        for operation in operations.into_iter().flatten() {
+            add_descriptions(operation);
+            add_problems(operation);
+        }
         document.paths.paths.insert(path.replace("{*", "{"), item);
     }
     document
+}
+
+/// OpenAPI wants a sentence for every reply; the status says enough where we wrote none.
+fn add_descriptions(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            let status = status.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
+            let words = status.and_then(|status| status.canonical_reason());
+            response.description = words.unwrap_or("The reply.").to_owned();
+        }
+    }
 }
 
 fn add_problems(operation: &mut Operation) {

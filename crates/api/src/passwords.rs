@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 /// Fewest characters of a new password.
-pub const MIN_CHARACTERS: usize = 12;
+pub const MIN_CHARACTERS: usize = 8;
 /// Most bytes of a password; longer ones are not hashed.
 pub const MAX_BYTES: usize = 1024;
 /// 19 MiB each, and a core: two at a time leave the rest of the server its breath.

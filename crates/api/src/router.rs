@@ -4,8 +4,8 @@ use crate::{
     envelope, gate, openapi,
     problem::Problem,
     routes::{
-        auth, execution_logs, executions, file_versions, files, health, modules, organizations,
-        users, workflows,
+        acting, auth, execution_logs, executions, file_versions, files, health, modules,
+        organizations, users, workflows,
     },
     state::ApiState,
 };
@@ -58,8 +58,8 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(auth::login))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
-        .routes(routes!(auth::act))
-        .routes(routes!(auth::me))
+        .routes(routes!(acting::act))
+        .routes(routes!(acting::me))
         .routes(routes!(organizations::list, organizations::create))
         .routes(routes!(organizations::get, organizations::update, organizations::delete))
         .routes(routes!(users::list, users::create))

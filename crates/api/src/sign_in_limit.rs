@@ -2,6 +2,7 @@
 
 use domain::Timestamp;
 use moka::sync::Cache;
+use sha2::{Digest, Sha256};
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -20,7 +21,8 @@ const ADDRESS: Size = Size { attempts: 60.0, seconds_each: 2.0 };
 
 #[derive(Clone, Hash, PartialEq, Eq)]
 enum Key {
-    Account(String),
+    /// Hashed: whoever signs in chooses how long its text is.
+    Account([u8; 32]),
     Address(IpAddr),
 }
 
@@ -63,12 +65,12 @@ impl SignInLimit {
         if let Some(address) = address {
             self.take(Key::Address(block(address)), ADDRESS, now)?;
         }
-        self.take(Key::Account(account.to_owned()), ACCOUNT, now)
+        self.take(account_key(account), ACCOUNT, now)
     }
 
     /// Gives the attempt back: it was the right password.
     pub fn succeeded(&self, account: &str, address: Option<IpAddr>) {
-        self.give_back(&Key::Account(account.to_owned()), ACCOUNT);
+        self.give_back(&account_key(account), ACCOUNT);
         if let Some(address) = address {
             self.give_back(&Key::Address(block(address)), ADDRESS);
         }
@@ -94,6 +96,10 @@ impl SignInLimit {
             bucket.left = (bucket.left + 1.0).min(size.attempts);
         }
     }
+}
+
+fn account_key(account: &str) -> Key {
+    Key::Account(Sha256::digest(account).into())
 }
 
 /// One customer of an IPv6 provider has a /64: counted as one address.

@@ -35,16 +35,16 @@ pub enum Command {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Places {
     /// Directory of the database, the keys and the runtime [default: ./bifrost-data]
-    #[arg(long, env = "BIFROST_DATA_DIR")]
+    #[arg(long, global = true, env = "BIFROST_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
     /// Database [default: sqlite:DATA_DIR/bifrost.db]
-    #[arg(long, env = "BIFROST_DATABASE_URL", hide_env_values = true)]
+    #[arg(long, global = true, env = "BIFROST_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// File that holds the database URL, for URLs with a password
-    #[arg(long, env = "BIFROST_DATABASE_URL_FILE", conflicts_with = "database_url")]
+    #[arg(long, global = true, env = "BIFROST_DATABASE_URL_FILE", conflicts_with = "database_url")]
     pub database_url_file: Option<PathBuf>,
     /// Configuration file [default: ./bifrost.toml, if there is one]
-    #[arg(long, env = "BIFROST_CONFIG")]
+    #[arg(long, global = true, env = "BIFROST_CONFIG")]
     pub config: Option<PathBuf>,
 }
 
@@ -143,8 +143,6 @@ pub enum AdminAction {
         /// Print JSON
         #[arg(long)]
         json: bool,
-        #[command(flatten)]
-        places: Places,
     },
     /// Add a user to an organization
     CreateUser {
@@ -166,8 +164,6 @@ pub enum AdminAction {
         /// Print JSON
         #[arg(long)]
         json: bool,
-        #[command(flatten)]
-        places: Places,
     },
 }
 

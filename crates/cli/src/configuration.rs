@@ -81,16 +81,6 @@ impl Places {
         let configured = read(self.config.as_deref())?;
         data(self, configured)
     }
-
-    /// These, with `others` where nothing is said: `bifrost admin` takes them in two places.
-    pub fn or(self, others: Self) -> Self {
-        Self {
-            data_dir: self.data_dir.or(others.data_dir),
-            database_url: self.database_url.or(others.database_url),
-            database_url_file: self.database_url_file.or(others.database_url_file),
-            config: self.config.or(others.config),
-        }
-    }
 }
 
 impl Data {

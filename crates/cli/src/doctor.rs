@@ -3,7 +3,7 @@
 use crate::{arguments::DoctorOptions, configuration::Data, talk};
 use runner::Python;
 use serde_json::json;
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 use store::{Reason, Store};
 
 /// One thing looked at.
@@ -45,7 +45,8 @@ fn directory(data: &Data) -> Result<String, String> {
 }
 
 async fn database(data: &Data) -> Result<String, String> {
-    if data.database_url.starts_with("sqlite:") && !data.directory.exists() {
+    let file = data.database_url.strip_prefix("sqlite:");
+    if file.is_some_and(|file| !Path::new(file).exists()) {
         return Ok("not there yet; `bifrost serve` makes it".to_owned());
     }
     let store = Store::open(&data.database_url).await.map_err(|error| error.to_string())?;
@@ -61,7 +62,8 @@ async fn interpreter(options: &DoctorOptions) -> Result<String, String> {
 }
 
 fn isolation() -> &'static str {
-    "a process of its own per execution: empty environment, own descriptors only, resource limits"
+    "a process of its own per execution: nothing of the server's environment, own descriptors only, \
+     resource limits; no namespaces, no system call filter, the server's own user"
 }
 
 fn tell(findings: &[Finding], as_json: bool) {

@@ -132,7 +132,7 @@ fn serve_http(
     listener: TcpListener,
     data: &Data,
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
-    let keys = SigningKeys::load_or_create(&data.directory.join("keys"))?;
+    let keys = SigningKeys::load_or_create(&data.directory)?;
     let state = ApiState::new(ApiParts {
         store: parts.store.clone(),
         bells: parts.bells.clone(),

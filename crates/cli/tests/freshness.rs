@@ -1,5 +1,6 @@
 //! A write that was answered is what every later execution runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![allow(clippy::print_stdout, reason = "a test may print")]
 
 use serde_json::json;
 use testkit::{Client, Server};

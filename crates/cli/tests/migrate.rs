@@ -86,7 +86,7 @@ fn admin_refuses_what_cannot_be() {
     refused(&user("global", "a@b.test", "admin"), PASSWORD, "Global has no users");
     refused(&user("provider", "a@b.test", "king"), PASSWORD, "not a role");
     refused(&user("provider", "nonsense", "admin"), PASSWORD, "not an e-mail address");
-    refused(&user("provider", "a@b.test", "admin"), "short", "too short");
+    refused(&user("provider", "a@b.test", "admin"), "short", "at least 8 characters");
     let usage = bifrost(data, &["admin", "create-organization"], "");
     assert_eq!(usage.status.code(), Some(2));
 }

@@ -59,7 +59,7 @@ impl Bundles {
     }
 
     /// The bundle of a scope at the wanted generation or a later one.
-    pub(crate) async fn get(&self, wanted: &Wanted<'_>) -> Result<Arc<Bundle>, NoBundle> {
+    pub(crate) async fn get(&self, wanted: Wanted<'_>) -> Result<Arc<Bundle>, NoBundle> {
         let slot = self.inner.shelf.slot(wanted.owner);
         if let Some(bundle) = slot.current(wanted.generation) {
             return Ok(bundle);
@@ -70,7 +70,7 @@ impl Bundles {
             return Ok(bundle);
         }
         let previous = slot.latest();
-        let bundle = built::build(&self.inner.sources, wanted, previous.as_deref()).await?;
+        let bundle = built::build(&self.inner.sources, &wanted, previous.as_deref()).await?;
         let bundle = Arc::new(bundle);
         slot.put(bundle.clone());
         self.inner.shelf.make_room();

@@ -3,50 +3,26 @@
 use crate::{
     RunReport, RunRequest, Timings,
     bundles::{Bundle, Bundles, NoBundle, Wanted},
-    calls::Calls,
-    frames::{
-        self, Call, ChildLimits, EntryInfo, ExecutionInfo, Outgoing, Start, StartRun, large_frames,
-    },
-    listening::Listener,
-    logs::{self, LogGate},
+    conversation::{Held, converse},
+    frames::{ChildLimits, EntryInfo, ExecutionInfo, Outgoing, Start, StartRun, large_frames},
     memfile::MemFile,
-    outcome::{Ending, outcome},
+    outcome::outcome,
     output,
     request::NotStarted,
-    sources::{Sources, now},
+    sources::Sources,
     tools::socket_pair,
-    watching::Watch,
     zygote::{Child, Pool},
 };
 use bytes::Bytes;
-use domain::{
-    Scope,
-    analysis::Analyser,
-    execution::{LoadedModule, LogLine},
-};
-use futures_util::{FutureExt, SinkExt};
+use domain::{Scope, analysis::Analyser};
 use std::{
     os::fd::{AsFd, BorrowedFd},
-    pin::pin,
-    sync::{Arc, OnceLock},
-    time::Duration,
+    sync::Arc,
 };
-use store::StoreError;
 use tokio::{
-    net::{
-        UnixStream,
-        unix::{OwnedWriteHalf, pipe},
-    },
-    sync::mpsc,
+    net::{UnixStream, unix::pipe},
     time::Instant,
 };
-use tokio_util::codec::FramedWrite;
-
-/// Frames and calls that wait before whoever makes them has to wait too.
-const WAITING: usize = 16;
-/// How long the output of a run is read after it is gone; only a process that escaped from its
-/// group can still write there.
-const LAST_OUTPUT: Duration = Duration::from_millis(500);
 
 /// What every run needs of the runner.
 pub(crate) struct Tools<'a> {
@@ -63,10 +39,10 @@ struct Files {
 }
 
 /// A child and the supervisor's ends of what it holds.
-struct Started {
-    child: Child,
-    socket: UnixStream,
-    output: pipe::Receiver,
+pub(crate) struct Started {
+    pub child: Child,
+    pub socket: UnixStream,
+    pub output: pipe::Receiver,
 }
 
 /// Runs one execution to its end.
@@ -79,12 +55,11 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
     let started = start(tools.runs, &files).await?;
     drop(files);
     let forked = Instant::now();
-    let ended = OnceLock::new();
-    let held = converse(&tools, &request, started, opening, &ended).await;
+    let held = converse(&tools, &request, started, opening).await;
     if !held.modules.is_empty() {
         tools.bundles.learn(&held.modules);
     }
-    let ended = ended.get().copied().unwrap_or_else(Instant::now);
+    let ended = held.ending.known;
     let timings = Timings {
         bundle: loaded - begun,
         fork: forked - loaded,
@@ -148,21 +123,16 @@ async fn load(bundles: &Bundles, request: &RunRequest) -> Result<Files, NotStart
         slug: "global",
         generation: request.global_generation,
     };
-    let own = request.organization.as_ref().zip(request.own_generation);
-    let own = own.map(|(organization, generation)| Wanted {
-        access,
-        owner: access.scope(),
-        slug: organization.slug.as_str(),
-        generation,
-    });
-    let own = async {
-        match &own {
-            Some(wanted) => bundles.get(wanted).await.map(Some),
-            None => Ok(None),
-        }
+    let global = bundles.get(global);
+    let Some((organization, generation)) =
+        request.organization.as_ref().zip(request.own_generation)
+    else {
+        return Ok(Files { global: global.await?, own: None });
     };
-    let (global, own) = tokio::try_join!(bundles.get(&global), own)?;
-    Ok(Files { global, own })
+    let slug = organization.slug.as_str();
+    let own = bundles.get(Wanted { access, owner: access.scope(), slug, generation });
+    let (global, own) = tokio::try_join!(global, own)?;
+    Ok(Files { global, own: Some(own) })
 }
 
 impl From<NoBundle> for NotStarted {
@@ -184,136 +154,4 @@ async fn start(runs: &Pool, files: &Files) -> Result<Started, NotStarted> {
     descriptors.extend(memory.iter().map(|file| file.as_fd()));
     let child = runs.spawn(&descriptors).await?;
     Ok(Started { child, socket, output })
-}
-
-/// What is left when a child is gone.
-struct Held {
-    ending: Ending,
-    modules: Vec<LoadedModule>,
-    logs: Vec<LogLine>,
-    log_lines_lost: u64,
-}
-
-/// Keeps the lines of one run in the store.
-struct Keeper<'a> {
-    sources: &'a Sources,
-    request: &'a RunRequest,
-}
-
-impl logs::Keep for Keeper<'_> {
-    type Error = StoreError;
-
-    async fn keep(&mut self, batch: &[LogLine]) -> Result<(), StoreError> {
-        self.sources.append_logs(&self.request.access, self.request.execution, batch).await
-    }
-}
-
-/// Talks with the child until it is gone and its log is kept.
-async fn converse(
-    tools: &Tools<'_>,
-    request: &RunRequest,
-    started: Started,
-    opening: Vec<Bytes>,
-    ended: &OnceLock<Instant>,
-) -> Held {
-    let (gate, lines) = logs::gate();
-    let mut modules = Vec::new();
-    let seen = &mut modules;
-    let talk = async move {
-        let ending = talk(tools, request, started, opening, &gate, seen, ended).await;
-        gate.close(now()).await;
-        ending
-    };
-    let keeper = Keeper { sources: tools.sources, request };
-    let (ending, (logs, log_lines_lost)) = tokio::join!(talk, logs::deliver(lines, keeper));
-    Held { ending, modules, logs, log_lines_lost }
-}
-
-async fn talk(
-    tools: &Tools<'_>,
-    request: &RunRequest,
-    started: Started,
-    opening: Vec<Bytes>,
-    gate: &LogGate,
-    modules: &mut Vec<LoadedModule>,
-    ended: &OnceLock<Instant>,
-) -> Ending {
-    let Started { mut child, socket, output } = started;
-    let deadline = Instant::now() + request.limits.timeout;
-    let (reading, writing) = socket.into_split();
-    let (call, calls) = mpsc::channel(WAITING);
-    let (reply, replies) = mpsc::channel(WAITING);
-    let mut listening = pin!(Listener::new(reading, gate, call, modules).listen().fuse());
-    let say_cancel = || {
-        // A child that does not read is ended all the same.
-        let _full = reply.try_send(Outgoing::Cancel.to_bytes());
-    };
-    let watch = Watch {
-        child: &mut child,
-        listening: listening.as_mut(),
-        deadline,
-        cancel: &request.cancel,
-        say_cancel: &say_cancel,
-    };
-    let watch = watch.watch(|| _ = ended.set(Instant::now()));
-    let max_file = request.limits.max_file_kb as usize * 1024;
-    let answer = Calls::new(&request.access, tools.sources, tools.analyser, max_file);
-    let help = async {
-        tokio::join!(write(writing, opening, replies), answer_all(answer, calls, &reply));
-        std::future::pending::<std::convert::Infallible>().await
-    };
-    let mut reading = pin!(output::read(output, gate).fuse());
-    let mut help = pin!(help);
-    let mut watch = pin!(watch);
-    let ending = loop {
-        tokio::select! {
-            biased;
-            ending = &mut watch => break ending,
-            read = &mut reading => complain(read),
-            never = &mut help => match never {},
-        }
-    };
-    if !futures_util::future::FusedFuture::is_terminated(&*reading) {
-        match tokio::time::timeout(LAST_OUTPUT, reading).await {
-            Ok(read) => complain(read),
-            Err(_) => tracing::debug!("a process that escaped holds the output of its run"),
-        }
-    }
-    ending
-}
-
-fn complain(read: std::io::Result<()>) {
-    if let Err(error) = read {
-        tracing::warn!(%error, "the output of a run could not be read to its end");
-    }
-}
-
-/// Writes the opening and then every reply, until the child does not read any more.
-async fn write(socket: OwnedWriteHalf, opening: Vec<Bytes>, mut replies: mpsc::Receiver<Bytes>) {
-    let mut frames = FramedWrite::new(socket, frames::codec());
-    for frame in opening {
-        if frames.send(frame).await.is_err() {
-            break;
-        }
-    }
-    while let Some(frame) = replies.recv().await {
-        // The child is gone: whoever watches it knows.
-        let _gone = frames.send(frame).await;
-    }
-}
-
-/// Answers calls in order, so that the parts of a file meet.
-async fn answer_all(
-    mut calls: Calls<'_>,
-    mut waiting: mpsc::Receiver<Call>,
-    replies: &mpsc::Sender<Bytes>,
-) {
-    while let Some(call) = waiting.recv().await {
-        let id = call.id;
-        let (result, error) = match calls.answer(call).await {
-            Ok(result) => (Some(result), None),
-            Err(wrong) => (None, Some(wrong)),
-        };
-        let _gone = replies.send(Outgoing::Reply { id, result, error }.to_bytes()).await;
-    }
 }

@@ -3,15 +3,17 @@
 //!
 //! The way of one run, file by file: [`Runner::run`] → `execution` asks `bundles` for the two
 //! scopes' files (`bundle` has the layout) → `zygote` forks a child over the `control` channel →
-//! `listening` reads its `frames`, `calls` answers the SDK, `logs` and `output` keep what it says
+//! `conversation`: `listening` reads its `frames`, `calls` answers the SDK, `logs` and `output` keep what it says
 //! → `watching` ends it in time → `outcome` says how it went. The Python side is `python/`, and
 //! `docs/runtime-protocol.md` is what both keep to.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod analyser;
 mod bundle;
 mod bundles;
 mod calls;
 mod control;
+mod conversation;
 mod execution;
 mod frames;
 mod listening;

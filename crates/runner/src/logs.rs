@@ -115,20 +115,21 @@ fn tidy(message: &str) -> String {
     if text.contains('\0') { text.replace('\0', "\u{2400}") } else { text }
 }
 
-/// Whoever keeps the lines of a run.
+/// Whoever keeps lines. A trait and not a closure, so that the future of a run can be sent to
+/// another thread, which the compiler cannot see of asynchronous closures.
 pub(crate) trait Keep: Send {
-    /// Why lines could not be kept.
+    /// Why they could not be kept.
     type Error: std::fmt::Display + Send;
 
-    /// Keeps a batch, all of it or nothing.
-    fn keep(&mut self, batch: &[LogLine]) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    /// Keeps these lines, in this order, after those before.
+    fn keep(&mut self, lines: &[LogLine]) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
 /// Hands lines on in batches until the gate is closed. Returns the lines of the last batch, which
 /// are left to the caller to keep together with the outcome, and how many could not be kept.
-pub(crate) async fn deliver(
+pub(crate) async fn deliver<K: Keep>(
     mut lines: mpsc::Receiver<LogLine>,
-    mut keeper: impl Keep,
+    mut keeper: K,
 ) -> (Vec<LogLine>, u64) {
     let mut lost = 0;
     loop {
@@ -172,14 +173,15 @@ async fn persist<K: Keep>(batch: &[LogLine], keeper: &mut K) -> Result<(), K::Er
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
-    struct Kept<'a>(&'a mut Vec<LogLine>);
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<LogLine>>>);
 
-    impl Keep for Kept<'_> {
+    impl Keep for Kept {
         type Error = std::io::Error;
-
-        async fn keep(&mut self, batch: &[LogLine]) -> Result<(), Self::Error> {
-            self.0.extend_from_slice(batch);
+        async fn keep(&mut self, lines: &[LogLine]) -> Result<(), Self::Error> {
+            self.0.lock().unwrap().extend_from_slice(lines);
             Ok(())
         }
     }
@@ -188,9 +190,8 @@ mod tests {
 
     impl Keep for Full {
         type Error = &'static str;
-
-        async fn keep(&mut self, batch: &[LogLine]) -> Result<(), Self::Error> {
-            assert_eq!(batch[0].message, "a\u{2400}b");
+        async fn keep(&mut self, lines: &[LogLine]) -> Result<(), Self::Error> {
+            assert_eq!(lines[0].message, "a\u{2400}b");
             Err("full")
         }
     }
@@ -207,10 +208,11 @@ mod tests {
             gate.drop_more(Dropped { lines: 1, bytes: 5 });
             gate.close(Timestamp(1)).await;
         };
-        let mut kept = Vec::new();
-        let listen = deliver(lines, Kept(&mut kept));
+        let kept = Kept::default();
+        let listen = deliver(lines, kept.clone());
         let (rest, lost) = tokio::join!(talk, listen).1;
         assert_eq!(lost, 0);
+        let mut kept = kept.0.lock().unwrap().clone();
         kept.extend(rest);
         assert_eq!(kept.len(), 160);
         assert!(kept[0].message.len() <= MAX_LINE && kept[0].message.ends_with(CUT));

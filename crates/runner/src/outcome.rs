@@ -3,6 +3,7 @@
 use crate::{listening::End, zygote::Exit};
 use domain::execution::{Failure, Outcome, Status};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Why the supervisor ended a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(crate) struct Ending {
     pub end: End,
     /// How it went.
     pub exit: Exit,
+    /// When its outcome was certain.
+    pub known: Instant,
 }
 
 /// The number of the signal for too much processor time.

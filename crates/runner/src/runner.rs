@@ -87,10 +87,12 @@ impl Runner {
     ///
     /// An error means that nothing of the workflow has run. Dropping the future kills the child
     /// and everything it started.
-    pub async fn run(&self, request: RunRequest) -> Result<RunReport, NotStarted> {
+    pub fn run(
+        &self,
+        request: RunRequest,
+    ) -> impl Future<Output = Result<RunReport, NotStarted>> + Send {
         let Inner { runs, bundles, sources, analyser, .. } = &*self.inner;
-        let tools = Tools { bundles, runs, sources, analyser };
-        execution::run(tools, request).await
+        execution::run(Tools { bundles, runs, sources, analyser }, request)
     }
 
     /// Reads Python files without running them, for the rooms that write files.

@@ -1,14 +1,19 @@
 //! Watches over one child until it is gone: its end, its time, the wish to stop it.
 
 use crate::{
+    frames::Outgoing,
     listening::End,
     outcome::{Ending, Stop},
     zygote::{Child, Exit},
 };
+use bytes::Bytes;
 use futures_util::future::{Fuse, FusedFuture};
 use rustix::process::Signal;
 use std::{future::Future, pin::Pin, time::Duration};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long a child may take to go after its end, and after it was asked to.
@@ -25,43 +30,46 @@ pub(crate) struct Watch<'a, L> {
     pub listening: Pin<&'a mut Fuse<L>>,
     pub deadline: Instant,
     pub cancel: &'a CancellationToken,
-    /// Tells the child that it is cancelled.
-    pub say_cancel: &'a (dyn Fn() + Sync),
+    /// Frames to the child.
+    pub replies: &'a mpsc::Sender<Bytes>,
 }
 
 impl<L: Future<Output = End>> Watch<'_, L> {
-    /// Until the child is reaped and nothing of its process group is left. `ended` is called
-    /// when the outcome is certain.
-    pub(crate) async fn watch(mut self, ended: impl FnOnce()) -> Ending {
+    /// Until the child is reaped and nothing of its process group is left.
+    pub(crate) async fn watch(mut self) -> Ending {
         let cancel = self.cancel.clone();
         tokio::select! {
             biased;
-            end = &mut self.listening => self.after_end(end, ended).await,
-            exit = self.child.exited() => Ending { stop: None, end: self.rest().await, exit },
+            end = &mut self.listening => self.after_end(end).await,
+            exit = self.child.exited() => {
+                let end = self.rest().await;
+                Ending { stop: None, end, exit, known: Instant::now() }
+            }
             () = cancel.cancelled() => self.stop(Stop::Cancelled).await,
             () = sleep_until(self.deadline) => self.stop(Stop::TimedOut).await,
         }
     }
 
-    async fn after_end(&mut self, end: End, ended: impl FnOnce()) -> Ending {
-        ended();
+    async fn after_end(&mut self, end: End) -> Ending {
+        let known = Instant::now();
         if let End::Broken(_) = end {
-            return Ending { stop: None, end, exit: self.kill().await };
+            return Ending { stop: None, end, exit: self.kill().await, known };
         }
         // One that closed its socket may be about to go: how it does tells what happened.
-        match (timeout(GRACE, self.child.exited()).await, end) {
-            (Ok(exit), end) => Ending { stop: None, end, exit },
-            (Err(_), End::Silence) => {
-                Ending { stop: None, end: End::HungUp, exit: self.kill().await }
-            }
-            (Err(_), end) => Ending { stop: None, end, exit: self.kill().await },
-        }
+        let (end, exit) = match (timeout(GRACE, self.child.exited()).await, end) {
+            (Ok(exit), end) => (end, exit),
+            (Err(_), End::Silence) => (End::HungUp, self.kill().await),
+            (Err(_), end) => (end, self.kill().await),
+        };
+        Ending { stop: None, end, exit, known }
     }
 
     /// Asks it to go, and kills it if it does not.
     async fn stop(&mut self, stop: Stop) -> Ending {
+        let known = Instant::now();
         if stop == Stop::Cancelled {
-            (self.say_cancel)();
+            // A child that does not read is ended all the same.
+            let _full = self.replies.try_send(Outgoing::Cancel.to_bytes());
         }
         self.child.kill(Signal::TERM);
         let exit = match self.exit_while_listening(GRACE).await {
@@ -69,7 +77,7 @@ impl<L: Future<Output = End>> Watch<'_, L> {
             None => self.kill().await,
         };
         let end = self.rest().await;
-        Ending { stop: Some(stop), end, exit }
+        Ending { stop: Some(stop), end, exit, known }
     }
 
     /// Kills its whole process group and waits until that is done.

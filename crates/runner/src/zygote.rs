@@ -119,6 +119,13 @@ impl Zygote {
         self.shared.control.send(packet.as_bytes(), &files).await
     }
 
+    /// Ends it although it may not know: one that does not answer is of no use to anybody.
+    pub(crate) fn give_up(&self) {
+        tracing::error!("a zygote does not answer; it is replaced");
+        self.shared.gone.store(true, Ordering::Release);
+        self.shared.control.close();
+    }
+
     fn kill(&self, run: &str, signal: i32) -> io::Result<()> {
         let packet = json!({"op": "kill", "run": run, "signal": signal}).to_string();
         self.shared.control.try_send(packet.as_bytes())

@@ -218,3 +218,19 @@ def run():
     }
     assert!(seen[1].as_object().unwrap().len() <= 8, "{}", seen[1]);
 }
+
+#[tokio::test]
+async fn nothing_is_left_when_the_runner_goes() {
+    let stage = stage().await;
+    let source = with_pids("files.write('pids', f'{os.getppid()} {os.getpid()}')\n    sleep()");
+    stage.world.write(stage.world.acme, "main.py", &source).await;
+    let request = stage.request(stage.world.acme).await;
+    let seen = eventually("it runs", async || !pids(&stage).await.is_empty());
+    tokio::select! {
+        report = stage.runner.run(request) => panic!("{report:?}"),
+        () = seen => {}
+    }
+    let pids = pids(&stage).await;
+    drop(stage);
+    eventually("all are gone", async || !pids.iter().any(|pid| lives(*pid))).await;
+}

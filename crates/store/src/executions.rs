@@ -194,8 +194,9 @@ impl Scoped {
             let earlier = gate.one::<Row, 2>(BY_KEY, [owner.into(), key.as_str().into()]).await?;
             if let Some(row) = earlier {
                 let execution = self.execution_of(row)?;
-                let same = execution.workflow == new.workflow.workflow.name
-                    && execution.inputs.get() == new.inputs.to_string();
+                let inputs: serde_json::Value = serde_json::from_str(execution.inputs.get())
+                    .map_err(|e| StoreError::unreadable("execution", e))?;
+                let same = execution.workflow == new.workflow.workflow.name && inputs == new.inputs;
                 return match same {
                     true => Ok(Enqueued { execution, created: false }),
                     false => Err(EnqueueError::KeyReused),

@@ -105,10 +105,7 @@ impl TryFrom<Row> for Organization {
             scope: Scope::from_column(row.id),
             slug: Slug::parse(&row.slug).map_err(|e| StoreError::unreadable("slug", e))?,
             name: row.name,
-            status: match row.status.as_str() {
-                "active" => OrganizationStatus::Active,
-                _ => OrganizationStatus::Suspended,
-            },
+            status: OrganizationStatus::from_column(&row.status),
             is_provider: row.is_provider,
             settings: settings.map_err(|e| StoreError::unreadable("settings", e))?,
             created_at: Timestamp(row.created_at),
@@ -117,6 +114,11 @@ impl TryFrom<Row> for Organization {
 }
 
 impl OrganizationStatus {
+    /// The status a column speaks of; what is not `active` may do nothing.
+    pub(crate) fn from_column(word: &str) -> Self {
+        if word == "active" { Self::Active } else { Self::Suspended }
+    }
+
     /// The word on the wire and in the database.
     pub fn as_str(self) -> &'static str {
         match self {

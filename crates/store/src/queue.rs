@@ -3,7 +3,9 @@
 //! A claim is `(organization, execution, worker, attempt)`. Whoever finishes must still hold it;
 //! a worker that lost its lease can change nothing, so an execution ends once.
 
-use crate::{Scoped, StoreError, System, db::Write, execution_logs, files::count};
+use crate::{
+    OrganizationStatus, Scoped, StoreError, System, db::Write, execution_logs, files::count,
+};
 use domain::{
     Access, ExecutionId, Scope, Settings, Slug, Timestamp, UserId,
     execution::{Failure, LoadedModule, LogLine, Outcome, Status},
@@ -33,6 +35,8 @@ pub struct Claim {
     pub timeout_seconds: Option<u32>,
     /// The organization's short name and name.
     pub organization: (Slug, String),
+    /// Whether it may do anything; nothing of a suspended one runs.
+    pub status: OrganizationStatus,
     /// Its settings.
     pub settings: Settings,
     /// The person who asked, with address and name.
@@ -104,6 +108,7 @@ struct StartedRow {
 struct OrganizationRow {
     slug: String,
     name: String,
+    status: String,
     settings_json: String,
 }
 
@@ -141,7 +146,8 @@ const CLAIM: &str = "UPDATE job_queue SET worker = $1, lease_until = $2, attempt
 const START: &str = "UPDATE executions SET status = 'running', started_at = $3, attempt = $4
     WHERE organization_id = $1 AND id = $2
     RETURNING workflow, inputs_json, timeout_seconds, requested_by_user";
-const ORGANIZATION: &str = "SELECT slug, name, settings_json FROM organizations WHERE id = $1";
+const ORGANIZATION: &str =
+    "SELECT slug, name, status, settings_json FROM organizations WHERE id = $1";
 const PERSON: &str = "SELECT email, name FROM users WHERE organization_id = $1 AND id = $2";
 const BEAT: &str = "UPDATE job_queue SET lease_until = $2 WHERE worker = $1
     RETURNING execution_id, cancel_requested";
@@ -263,6 +269,7 @@ impl System {
             inputs: started.inputs_json,
             timeout_seconds: started.timeout_seconds.map(count).transpose()?,
             organization: (slug.map_err(|e| StoreError::unreadable("slug", e))?, organization.name),
+            status: OrganizationStatus::from_column(&organization.status),
             settings: settings.map_err(|e| StoreError::unreadable("settings", e))?,
             user,
             own_generation: row.own_generation,

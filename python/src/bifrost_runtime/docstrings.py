@@ -14,10 +14,10 @@ _SPHINX_ITEM = re.compile(
 )
 
 
-def first_paragraph(docstring: str | None) -> str | None:
-    """The lines before the first empty one, joined."""
+def first_paragraph(docstring: str | None) -> str:
+    """The lines before the first empty one, joined; empty when there are none."""
     lines = cleandoc(docstring or "").partition("\n\n")[0].split("\n")
-    return " ".join(line.strip() for line in lines).strip() or None
+    return " ".join(line.strip() for line in lines).strip()
 
 
 def parameter_descriptions(docstring: str | None) -> dict[str, str]:

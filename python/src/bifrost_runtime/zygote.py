@@ -26,12 +26,17 @@ _ENVIRONMENT = {
 
 
 def main(kind: str | None = None) -> None:
-    """Serve until the control channel closes. `kind` is `run` or `tools`."""
+    """Serve until the control channel closes. `kind` is `run` or `tools`.
+
+    Further arguments of the program are modules to hold imported for all children.
+    """
     kind = kind or sys.argv[1]
+    modules = sys.argv[2:]
     os.environ.clear()
     os.environ.update(_ENVIRONMENT)
     sys.argv[:] = ["bifrost"]
     _preload(kind)
+    _import_ahead(modules)
     gc.collect()
     gc.freeze()
     Zygote().serve()
@@ -55,6 +60,21 @@ def _preload(kind: str) -> None:
         __import__("bifrost._nothing")
     except ImportError:
         pass
+
+
+def _import_ahead(modules: list[str]) -> None:
+    """Import what runs of this environment use anyway; one that fails is passed over."""
+    from _thread import _count
+
+    for name in modules:
+        try:
+            __import__(name)
+        except BaseException as error:
+            _complain(f"{name} could not be imported ahead: {error!r}")
+        if _count():
+            # Threads do not survive a fork, and their locks do.
+            _complain(f"{name} starts threads when it is imported: do not import it ahead")
+            os._exit(72)
 
 
 class Zygote:

@@ -3,16 +3,14 @@
 use super::Complaint;
 use crate::source::Source;
 
-/// Each room with the rooms it may use. `api`, `runner` and `gitsync` are siblings.
+/// Each room with the rooms it may use. `api` and `runner` are siblings.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("store", &["domain"]),
-    ("cache", &["domain"]),
     ("jobs", &["domain", "store"]),
-    ("runner", &["cache", "domain", "jobs", "store"]),
-    ("gitsync", &["cache", "domain", "jobs", "store"]),
-    ("api", &["cache", "domain", "jobs", "store"]),
-    ("cli", &["api", "cache", "domain", "gitsync", "jobs", "runner", "store"]),
+    ("runner", &["domain", "jobs", "store"]),
+    ("api", &["domain", "jobs", "store"]),
+    ("cli", &["api", "domain", "jobs", "runner", "store"]),
 ];
 
 /// Reads `[dependencies]` of every room; what tests use is free.

@@ -1,14 +1,14 @@
-//! Signing in, staying signed in, signing out, and acting in another organization.
+//! Signing in by password, staying signed in, signing out.
 
 use crate::{
-    extract::{Body, Signed},
+    extract::Body,
     passwords::PasswordError,
     problem::Problem,
     refresh::{self, RefreshToken},
     sign_in_limit::Wait,
     state::ApiState,
-    tokens::{Act, Grant, LIFETIME_SECONDS},
-    wire::{RoleWord, normal_email},
+    tokens::{BadToken, Grant, LIFETIME_SECONDS},
+    wire::normal_email,
 };
 use axum::{
     Json,
@@ -16,7 +16,7 @@ use axum::{
     http::{Extensions, StatusCode},
     response::{IntoResponse, Response},
 };
-use domain::{Role, Scope, Slug};
+use domain::{Scope, Slug};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use store::{
@@ -38,15 +38,6 @@ pub enum AuthError {
     /// Too many attempts, or too many at once.
     #[error("too many attempts; wait")]
     TooMany(u64),
-    /// Not an admin of the provider, or acting already.
-    #[error("only an admin of the provider may act, and not while acting")]
-    MayNotAct,
-    /// Every act is written down with its reason.
-    #[error("say why, in 1 to 500 characters")]
-    NoReason,
-    /// No such organization, or it is suspended.
-    #[error("there is no such organization to act in")]
-    NoSuchOrganization,
     /// Something inside failed.
     #[error("{0}")]
     Internal(String),
@@ -68,13 +59,16 @@ impl IntoResponse for AuthError {
             Self::TooMany(seconds) => {
                 Problem::too_many("too_many_attempts", "too many attempts; wait", seconds)
             }
-            Self::MayNotAct => Problem::new(StatusCode::FORBIDDEN, "may_not_act", text),
-            Self::NoReason => Problem::invalid("/reason", text),
-            Self::NoSuchOrganization => Problem::invalid("/organization", text),
             Self::Internal(cause) => Problem::internal(&cause),
             Self::Store(error) => error.into(),
         }
         .into_response()
+    }
+}
+
+impl From<BadToken> for AuthError {
+    fn from(error: BadToken) -> Self {
+        Self::Internal(format!("no access token could be issued: {error}"))
     }
 }
 
@@ -108,17 +102,6 @@ pub struct Refresh {
     refresh_token: String,
 }
 
-/// Where to act, and why.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ActIn {
-    /// Slug of the organization; `null` for Global.
-    #[schema(required = true)]
-    organization: Option<String>,
-    /// Written down with everything that is done.
-    reason: String,
-}
-
 /// Tokens of somebody who is signed in.
 #[derive(Serialize, ToSchema)]
 pub struct TokenReply {
@@ -131,42 +114,6 @@ pub struct TokenReply {
     /// Good for one exchange at `/api/auth/refresh`. Not there while acting.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
-}
-
-/// Who is signed in.
-#[derive(Serialize, ToSchema)]
-pub struct Me {
-    user: MyUser,
-    organization: MyOrganization,
-    role: RoleWord,
-    /// The person's own organization while they act in another one.
-    #[schema(required = true)]
-    acting_from: Option<MyOrganization>,
-}
-
-/// The person.
-#[derive(Serialize, ToSchema)]
-pub struct MyUser {
-    id: Uuid,
-    email: String,
-    name: String,
-}
-
-/// An organization, as its people see it.
-#[derive(Serialize, ToSchema)]
-pub struct MyOrganization {
-    /// `null` for Global.
-    #[schema(required = true)]
-    id: Option<Uuid>,
-    slug: String,
-    name: String,
-}
-
-impl From<&Organization> for MyOrganization {
-    fn from(it: &Organization) -> Self {
-        let id = it.scope.organization().map(|id| id.0);
-        Self { id, slug: it.slug.to_string(), name: it.name.clone() }
-    }
 }
 
 /// Sign in with a password.
@@ -231,21 +178,20 @@ async fn first_tokens(
         now,
     };
     state.store.system(Reason::SignIn).create_refresh_token(organization.scope, new).await?;
-    reply(state, grant(organization.scope, user), Some(refresh_token))
+    Ok(reply(state, grant(organization.scope, user), Some(refresh_token))?)
 }
 
 fn grant(scope: Scope, user: &User) -> Grant {
     Grant { scope, user: user.id, role: user.role, epoch: user.epoch, act: None }
 }
 
-fn reply(
+pub(super) fn reply(
     state: &ApiState,
     grant: Grant,
     refresh_token: Option<RefreshToken>,
-) -> Result<TokenReply, AuthError> {
-    let access_token = state.tokens.issue(grant, state.now());
+) -> Result<TokenReply, BadToken> {
     Ok(TokenReply {
-        access_token: access_token.map_err(|e| AuthError::Internal(e.to_string()))?,
+        access_token: state.tokens.issue(grant, state.now())?,
         token_type: "Bearer",
         expires_in: LIFETIME_SECONDS,
         refresh_token: refresh_token.map(RefreshToken::into_text),
@@ -285,7 +231,7 @@ pub async fn refresh(
             return Err(AuthError::BadRefreshToken);
         }
     };
-    reply(&state, grant(scope, &user), Some(successor)).map(Json)
+    Ok(Json(reply(&state, grant(scope, &user), Some(successor))?))
 }
 
 /// Sign out: the refresh token and all that descend from the same sign-in are void.
@@ -303,62 +249,4 @@ pub async fn logout(
         system.revoke_refresh_family(token.scope(), token.hash(), state.now()).await?;
     }
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Act in another organization, or in Global, as an admin of the provider.
-#[utoipa::path(
-    post, path = "/api/auth/act", tag = "auth", operation_id = "act",
-    request_body = ActIn,
-    responses((status = 200, body = TokenReply))
-)]
-pub async fn act(
-    State(state): State<ApiState>,
-    signed: Signed,
-    Body(body): Body<ActIn>,
-) -> Result<Json<TokenReply>, AuthError> {
-    let session = &signed.session;
-    let home = &session.organization;
-    if signed.claims.act.is_some() || !home.is_provider || signed.access.role() != Role::Admin {
-        return Err(AuthError::MayNotAct);
-    }
-    let reason = body.reason.trim();
-    if reason.is_empty() || reason.chars().count() > 500 {
-        return Err(AuthError::NoReason);
-    }
-    let scope = scope_to_act_in(&state, body.organization, home.scope).await?;
-    let act =
-        Act { sub: session.user.id.0, org_id: home.scope.column(), reason: reason.to_owned() };
-    let user = &session.user;
-    let grant =
-        Grant { scope, user: user.id, role: Role::Admin, epoch: user.epoch, act: Some(act) };
-    tracing::info!(user = %user.id, organization = %scope.column(), "acting");
-    reply(&state, grant, None).map(Json)
-}
-
-async fn scope_to_act_in(
-    state: &ApiState,
-    slug: Option<String>,
-    home: Scope,
-) -> Result<Scope, AuthError> {
-    let Some(slug) = slug else { return Ok(Scope::Global) };
-    let slug = Slug::parse(&slug).map_err(|_| AuthError::NoSuchOrganization)?;
-    let found = state.store.system(Reason::Session).organization_by_slug(&slug).await?;
-    let good = |it: &Organization| it.status == OrganizationStatus::Active && it.scope != home;
-    found.filter(good).map(|it| it.scope).ok_or(AuthError::NoSuchOrganization)
-}
-
-/// Who is signed in.
-#[utoipa::path(
-    get, path = "/api/auth/me", tag = "auth", operation_id = "me",
-    responses((status = 200, body = Me))
-)]
-pub async fn me(signed: Signed) -> Json<Me> {
-    let session = &signed.session;
-    let user = &session.user;
-    Json(Me {
-        user: MyUser { id: user.id.0, email: user.email.clone(), name: user.name.clone() },
-        organization: (&session.organization).into(),
-        role: signed.access.role().into(),
-        acting_from: signed.claims.act.as_ref().map(|_| (&session.home).into()),
-    })
 }

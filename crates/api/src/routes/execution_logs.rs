@@ -18,6 +18,21 @@ use serde::Serialize;
 use store::NumberedLine;
 use utoipa::ToSchema;
 
+/// How loud a line is.
+#[derive(ToSchema)]
+#[schema(as = LogLevel, rename_all = "lowercase")]
+#[allow(dead_code, reason = "the schema of `domain::execution::LogLevel`")]
+pub enum LevelReply {
+    /// For whoever looks for a fault.
+    Debug,
+    /// What `print` writes.
+    Info,
+    /// What goes to standard error.
+    Warning,
+    /// Something failed.
+    Error,
+}
+
 /// A line of a log.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LogLine)]
@@ -27,8 +42,8 @@ pub struct LineReply {
     /// When the workflow wrote it.
     #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
-    /// `debug`, `info`, `warning` or `error`.
-    #[schema(value_type = String)]
+    /// How loud.
+    #[schema(value_type = LevelReply)]
     pub level: LogLevel,
     /// At most 64 KiB.
     pub message: String,

@@ -1,5 +1,6 @@
 //! One file per noun.
 
+pub mod acting;
 pub mod auth;
 pub mod execution_logs;
 pub mod executions;

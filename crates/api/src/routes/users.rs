@@ -115,7 +115,7 @@ pub struct CreateBody {
     /// For people.
     name: String,
     role: RoleWord,
-    /// Without one they cannot sign in yet. At least 12 characters.
+    /// Without one they cannot sign in yet. At least 8 characters.
     #[schema(format = Password)]
     password: Option<String>,
 }

@@ -11,7 +11,7 @@ use std::{
     io,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -21,7 +21,10 @@ pub(crate) struct Bundle {
     pub file: Arc<MemFile>,
     codes: RwLock<Arc<MemFile>>,
     compiled: AtomicBool,
+    /// Bytes of the bundle itself.
     size: u64,
+    /// Bytes of its codes.
+    codes_size: AtomicU64,
 }
 
 impl Bundle {
@@ -31,6 +34,7 @@ impl Bundle {
     }
 
     pub(super) fn set_codes(&self, codes: MemFile) {
+        self.codes_size.store(codes.size().unwrap_or(0), Ordering::Relaxed);
         *self.codes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(codes);
     }
 
@@ -45,7 +49,7 @@ impl Bundle {
 
     /// Bytes of memory it takes.
     pub(super) fn size(&self) -> u64 {
-        self.size + self.codes().size().unwrap_or(0)
+        self.size + self.codes_size.load(Ordering::Relaxed)
     }
 }
 
@@ -76,6 +80,7 @@ pub(super) async fn build(
     Ok(Bundle {
         generation: index.generation,
         file: Arc::new(file),
+        codes_size: AtomicU64::new(codes.size()?),
         codes: RwLock::new(Arc::new(codes)),
         compiled: AtomicBool::new(false),
         size: bytes.len() as u64,

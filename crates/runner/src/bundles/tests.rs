@@ -17,7 +17,7 @@ fn bundles(world: &World, budget: u64) -> Bundles {
 
 async fn get(bundles: &Bundles, scope: Scope, generation: i64) -> Result<Arc<Bundle>, NoBundle> {
     let access = Access::for_operator(scope);
-    bundles.get(&Wanted { access: &access, owner: scope, slug: "acme", generation }).await
+    bundles.get(Wanted { access: &access, owner: scope, slug: "acme", generation }).await
 }
 
 fn paths(bundle: &Bundle) -> Vec<String> {

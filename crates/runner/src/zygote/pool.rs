@@ -9,8 +9,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use tokio::sync::Mutex;
+
+/// How long a zygote may take to fork. Under any load it is milliseconds.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a zygote is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,9 +87,15 @@ impl Pool {
 
     async fn try_spawn(&self, with: &[BorrowedFd<'_>]) -> Result<Child, SpawnFailed> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed).to_string();
-        let mut child = self.zygote().await?.spawn(run, with).await?;
-        child.forked().await?;
-        Ok(child)
+        let zygote = self.zygote().await?;
+        let mut child = zygote.spawn(run, with).await?;
+        match tokio::time::timeout(ANSWER_LIMIT, child.forked()).await {
+            Ok(forked) => forked.map(|_pid| child),
+            Err(_) => {
+                zygote.give_up();
+                Err(SpawnFailed::Lost)
+            }
+        }
     }
 
     /// Has this and every later zygote hold these code objects.

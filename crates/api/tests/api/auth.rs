@@ -1,0 +1,198 @@
+//! Signing in, staying signed in, signing out, acting.
+
+use crate::common::{Api, PASSWORD, canonical, problem, refusal};
+use domain::{OrganizationId, Scope};
+use serde_json::{Value, json};
+use store::{OrganizationChange, OrganizationStatus, Reason, UserChange};
+
+fn shape(body: &Value) -> Value {
+    let mut body = body.clone();
+    for secret in ["access_token", "refresh_token"] {
+        if body[secret].is_string() {
+            body[secret] = json!("<token>");
+        }
+    }
+    body
+}
+
+#[tokio::test]
+async fn a_password_gives_tokens_and_me_says_who() {
+    let api = Api::new().await;
+    api.person("acme", "ops").await;
+    let reply = api.login("acme", "OPS@acme.test", PASSWORD).await;
+    assert_eq!(reply.status, 200);
+    let expected = json!({
+        "access_token": "<token>", "token_type": "Bearer", "expires_in": 900,
+        "refresh_token": "<token>",
+    });
+    assert_eq!(shape(&reply.body), expected);
+    let me = api.with_token(&reply).get("/api/auth/me").await;
+    let expected = json!({
+        "user": {"id": "<id>", "email": "ops@acme.test", "name": "The ops"},
+        "organization": {"id": "<id>", "slug": "acme", "name": "Acme"},
+        "role": "ops", "acting_from": null,
+    });
+    assert_eq!((me.status, canonical(&me.body)), (200, expected));
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_the_reply_is_the_same() {
+    let api = Api::new().await;
+    api.person("acme", "ops").await;
+    let expected = problem(
+        401,
+        "Unauthorized",
+        "wrong_credentials",
+        "organization, address or password is wrong",
+    );
+    for (organization, email, password) in [
+        ("acme", "ops@acme.test", "wrong"),
+        ("acme", "nobody@acme.test", PASSWORD),
+        ("globex", "ops@acme.test", PASSWORD),
+        ("nowhere", "ops@acme.test", PASSWORD),
+        ("global", "ops@acme.test", PASSWORD),
+        ("NOT A SLUG", "not an address", ""),
+    ] {
+        let reply = api.login(organization, email, password).await;
+        assert_eq!((reply.status, canonical(&reply.body)), (401, expected.clone()));
+    }
+}
+
+#[tokio::test]
+async fn suspended_organizations_and_inactive_people_look_unknown() {
+    let api = Api::new().await;
+    let id = api.person("acme", "ops").await;
+    let change = UserChange { active: Some(false), ..UserChange::default() };
+    api.world.scoped(api.world.acme).update_user(id, change).await.unwrap();
+    let reply = api.login("acme", "ops@acme.test", PASSWORD).await;
+    assert_eq!(refusal(&reply), (401, "wrong_credentials"));
+
+    api.person("globex", "ops").await;
+    suspend(&api, api.world.globex).await;
+    let reply = api.login("globex", "ops@globex.test", PASSWORD).await;
+    assert_eq!(refusal(&reply), (401, "wrong_credentials"));
+}
+
+async fn suspend(api: &Api, scope: Scope) {
+    let status = Some(OrganizationStatus::Suspended);
+    let system = api.world.store.system(Reason::Organizations);
+    let id: OrganizationId = scope.organization().unwrap();
+    system.update_organization(id, OrganizationChange { name: None, status }).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_eleventh_wrong_password_has_to_wait() {
+    let api = Api::new().await;
+    api.person("acme", "ops").await;
+    for _ in 0..10 {
+        assert_eq!(api.login("acme", "ops@acme.test", "wrong").await.status, 401);
+    }
+    let request = api.anonymous().request(reqwest::Method::POST, "/api/auth/login");
+    let body = json!({"organization": "acme", "email": "ops@acme.test", "password": PASSWORD});
+    let response = request.json(&body).send().await.unwrap();
+    assert_eq!(response.status(), 429, "even the right one");
+    assert_eq!(response.headers()["retry-after"], "30");
+    api.clock.push(30);
+    assert_eq!(api.login("acme", "ops@acme.test", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn refresh_tokens_rotate_and_reuse_ends_the_family() {
+    let api = Api::new().await;
+    api.person("acme", "ops").await;
+    let first = api.login("acme", "ops@acme.test", PASSWORD).await;
+    let refresh = async |token: &Value| {
+        api.anonymous().post("/api/auth/refresh", &json!({"refresh_token": token})).await
+    };
+    let second = refresh(&first.body["refresh_token"]).await;
+    assert_eq!((second.status, shape(&second.body)), (200, shape(&first.body)));
+    assert_eq!(api.with_token(&second).get("/api/auth/me").await.status, 200);
+
+    let reused = refresh(&first.body["refresh_token"]).await;
+    assert_eq!(refusal(&reused), (401, "bad_refresh_token"));
+    let heir = refresh(&second.body["refresh_token"]).await;
+    assert_eq!(refusal(&heir), (401, "bad_refresh_token"), "the whole family is out");
+    for token in [json!("bfr_nonsense"), json!(""), json!(format!("bfr_{}_x", "0".repeat(32)))] {
+        assert_eq!(refusal(&refresh(&token).await), (401, "bad_refresh_token"));
+    }
+}
+
+#[tokio::test]
+async fn signing_out_voids_the_refresh_token_and_never_tells() {
+    let api = Api::new().await;
+    api.person("acme", "ops").await;
+    let login = api.login("acme", "ops@acme.test", PASSWORD).await;
+    let token = json!({"refresh_token": login.body["refresh_token"]});
+    assert_eq!(api.anonymous().post("/api/auth/logout", &token).await.status, 204);
+    assert_eq!(api.anonymous().post("/api/auth/logout", &token).await.status, 204);
+    let refreshed = api.anonymous().post("/api/auth/refresh", &token).await;
+    assert_eq!(refusal(&refreshed), (401, "bad_refresh_token"));
+}
+
+#[tokio::test]
+async fn the_providers_admin_acts_with_a_reason_and_without_refresh() {
+    let api = Api::new().await;
+    let admin = api.sign_in("provider", "admin").await;
+    let reply = admin.post("/api/auth/act", &json!({"organization": "acme", "reason": "x"})).await;
+    let expected = json!({"access_token": "<token>", "token_type": "Bearer", "expires_in": 900});
+    assert_eq!((reply.status, shape(&reply.body)), (200, expected));
+
+    let acting = api.with_token(&reply);
+    let me = acting.get("/api/auth/me").await;
+    let expected = json!({
+        "user": {"id": "<id>", "email": "admin@provider.test", "name": "The admin"},
+        "organization": {"id": "<id>", "slug": "acme", "name": "Acme"}, "role": "admin",
+        "acting_from": {"id": "<id>", "slug": "provider", "name": "Provider"},
+    });
+    assert_eq!(canonical(&me.body), expected);
+
+    let again = acting.post("/api/auth/act", &json!({"organization": null, "reason": "x"})).await;
+    assert_eq!(refusal(&again), (403, "may_not_act"));
+    let global = api.acting(None).await.get("/api/auth/me").await;
+    let expected = json!({"id": null, "slug": "global", "name": "Global"});
+    assert_eq!(global.body["organization"], expected);
+}
+
+#[tokio::test]
+async fn acting_needs_a_reason_a_place_and_the_provider() {
+    let api = Api::new().await;
+    let admin = api.sign_in("provider", "admin").await;
+    let act = async |body: Value| admin.post("/api/auth/act", &body).await;
+    for (body, pointer) in [
+        (json!({"organization": "acme", "reason": "  "}), "/reason"),
+        (json!({"organization": "acme", "reason": "x".repeat(501)}), "/reason"),
+        (json!({"organization": "nowhere", "reason": "x"}), "/organization"),
+        (json!({"organization": "provider", "reason": "x"}), "/organization"),
+    ] {
+        let reply = act(body).await;
+        assert_eq!(reply.status, 422);
+        assert_eq!(reply.body["errors"][0]["pointer"], pointer);
+    }
+    let outsider = api.sign_in("acme", "admin").await;
+    let reply = outsider.post("/api/auth/act", &json!({"organization": null, "reason": "x"})).await;
+    assert_eq!(refusal(&reply), (403, "may_not_act"));
+    let ops = api.sign_in("provider", "ops").await;
+    let reply = ops.post("/api/auth/act", &json!({"organization": null, "reason": "x"})).await;
+    assert_eq!(refusal(&reply), (403, "forbidden"));
+}
+
+#[tokio::test]
+async fn tokens_end_with_what_they_stand_for() {
+    let api = Api::new().await;
+    let ops = api.sign_in("acme", "ops").await;
+    let acting = api.acting(Some("globex")).await;
+    let admin = api.sign_in("acme", "admin").await;
+    for client in [&ops, &acting, &admin] {
+        assert_eq!(client.get("/api/auth/me").await.status, 200);
+    }
+    let id = api.person("acme", "ops").await;
+    let change = UserChange { role: Some(domain::Role::Viewer), ..UserChange::default() };
+    api.world.scoped(api.world.acme).update_user(id, change).await.unwrap();
+    suspend(&api, api.world.globex).await;
+    api.forget_sessions().await;
+    assert_eq!(refusal(&ops.get("/api/auth/me").await), (401, "not_signed_in"), "old epoch");
+    assert_eq!(refusal(&acting.get("/api/auth/me").await), (401, "not_signed_in"), "suspended");
+    assert_eq!(admin.get("/api/auth/me").await.status, 200);
+    api.clock.push(931);
+    assert_eq!(refusal(&admin.get("/api/auth/me").await), (401, "not_signed_in"), "expired");
+}

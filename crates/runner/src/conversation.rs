@@ -1,0 +1,158 @@
+//! The talk with one child: everything that goes on at the same time while it lives.
+
+use crate::{
+    RunRequest,
+    calls::Calls,
+    execution::{Started, Tools},
+    frames::{self, Call, Outgoing},
+    listening::Listener,
+    logs::{self, Keep, LogGate},
+    outcome::Ending,
+    output,
+    sources::{Sources, now},
+    watching::Watch,
+};
+use bytes::Bytes;
+use domain::{
+    Access, ExecutionId,
+    execution::{LoadedModule, LogLine},
+};
+use futures_util::{FutureExt, SinkExt, future::FusedFuture};
+use std::{pin::pin, time::Duration};
+use store::StoreError;
+use tokio::{net::unix::OwnedWriteHalf, sync::mpsc, time::Instant};
+use tokio_util::codec::FramedWrite;
+
+/// Frames and calls that wait before whoever makes them has to wait too.
+const WAITING: usize = 16;
+/// How long the output of a run is read after it is gone; only a process that escaped from its
+/// group can still write there.
+const LAST_OUTPUT: Duration = Duration::from_millis(500);
+
+/// What is left when a child is gone.
+pub(crate) struct Held {
+    pub ending: Ending,
+    pub modules: Vec<LoadedModule>,
+    pub logs: Vec<LogLine>,
+    pub log_lines_lost: u64,
+}
+
+/// Talks with the child until it is gone and its log is kept.
+pub(crate) async fn converse(
+    tools: &Tools<'_>,
+    request: &RunRequest,
+    started: Started,
+    opening: Vec<Bytes>,
+) -> Held {
+    let (gate, lines) = logs::gate();
+    let mut modules = Vec::new();
+    let seen = &mut modules;
+    let talk = async move {
+        let ending = talk(tools, request, started, opening, &gate, seen).await;
+        gate.close(now()).await;
+        ending
+    };
+    let (sources, access, execution) = (tools.sources, &request.access, request.execution);
+    let keeper = Keeper { sources, access, execution };
+    let (ending, (logs, log_lines_lost)) = tokio::join!(talk, logs::deliver(lines, keeper));
+    Held { ending, modules, logs, log_lines_lost }
+}
+
+/// Keeps the log of one run in the store.
+struct Keeper<'a> {
+    sources: &'a Sources,
+    access: &'a Access,
+    execution: ExecutionId,
+}
+
+impl Keep for Keeper<'_> {
+    type Error = StoreError;
+
+    async fn keep(&mut self, lines: &[LogLine]) -> Result<(), StoreError> {
+        self.sources.append_logs(self.access, self.execution, lines).await
+    }
+}
+
+/// Talks with the child until it is gone.
+async fn talk(
+    tools: &Tools<'_>,
+    request: &RunRequest,
+    started: Started,
+    opening: Vec<Bytes>,
+    gate: &LogGate,
+    modules: &mut Vec<LoadedModule>,
+) -> Ending {
+    let Started { mut child, socket, output } = started;
+    let deadline = Instant::now() + request.limits.timeout;
+    let (reading, writing) = socket.into_split();
+    let (call, calls) = mpsc::channel(WAITING);
+    let (reply, replies) = mpsc::channel(WAITING);
+    let mut listening = pin!(Listener::new(reading, gate, call, modules).listen().fuse());
+    let watch = Watch {
+        child: &mut child,
+        listening: listening.as_mut(),
+        deadline,
+        cancel: &request.cancel,
+        replies: &reply,
+    };
+    let max_file = request.limits.max_file_kb as usize * 1024;
+    let answer = Calls::new(&request.access, tools.sources, tools.analyser, max_file);
+    let help = async {
+        tokio::join!(write(writing, opening, replies), answer_all(answer, calls, &reply));
+        std::future::pending::<std::convert::Infallible>().await
+    };
+    let mut reading = pin!(output::read(output, gate).fuse());
+    let mut help = pin!(help);
+    let mut watch = pin!(watch.watch());
+    let ending = loop {
+        tokio::select! {
+            biased;
+            ending = &mut watch => break ending,
+            read = &mut reading => complain(read),
+            never = &mut help => match never {},
+        }
+    };
+    if !reading.is_terminated() {
+        match tokio::time::timeout(LAST_OUTPUT, reading).await {
+            Ok(read) => complain(read),
+            Err(_) => tracing::debug!("a process that escaped holds the output of its run"),
+        }
+    }
+    ending
+}
+
+fn complain(read: std::io::Result<()>) {
+    if let Err(error) = read {
+        tracing::warn!(%error, "the output of a run could not be read to its end");
+    }
+}
+
+/// Writes the opening and then every reply, until the child does not read any more.
+async fn write(socket: OwnedWriteHalf, opening: Vec<Bytes>, mut replies: mpsc::Receiver<Bytes>) {
+    let mut frames = FramedWrite::new(socket, frames::codec());
+    for frame in opening {
+        if frames.send(frame).await.is_err() {
+            break;
+        }
+    }
+    while let Some(frame) = replies.recv().await {
+        // The child is gone: whoever watches it knows.
+        let _gone = frames.send(frame).await;
+    }
+}
+
+/// Answers calls in order, so that the parts of a file meet.
+async fn answer_all(
+    mut calls: Calls<'_>,
+    mut waiting: mpsc::Receiver<Call>,
+    replies: &mpsc::Sender<Bytes>,
+) {
+    while let Some(call) = waiting.recv().await {
+        let id = call.id;
+        let (result, error) = match calls.answer(call).await {
+            Ok(result) => (Some(result), None),
+            Err(wrong) => (None, Some(wrong)),
+        };
+        let _gone = replies.send(Outgoing::Reply { id, result, error }.to_bytes()).await;
+    }
+}
