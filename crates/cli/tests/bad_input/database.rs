@@ -72,7 +72,7 @@ async fn a_lock_without_end_is_told_and_nothing_is_half_written() {
     refused(&written, 503, "unavailable");
     refused(&started, 503, "unavailable");
     assert_eq!(read.status, 200);
-    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     lock.release();
     assert_eq!(stage.acme.get("/api/files/content/a.txt").await.status, 404);
     assert_eq!(stage.acme.get("/api/executions").await.body["items"].as_array().unwrap().len(), 1);

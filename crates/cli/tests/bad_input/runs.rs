@@ -74,7 +74,7 @@ async fn a_gigabyte_of_output_leaves_the_server_small() {
         if lines > 1 {
             let dropped = lines - (log.len() - 1);
             assert!(last.contains(&format!("{dropped} lines")), "{body}: {last}");
-            let gigabyte: usize = dropped * 65535 >> 20;
+            let gigabyte: usize = (dropped * 65535) >> 20;
             let told = last.split(['(', ' ']).filter_map(|word| word.parse::<usize>().ok());
             assert!(told.max().unwrap() >> 20 == gigabyte, "{body}: {last}");
         } else {
@@ -175,10 +175,10 @@ async fn a_run_that_breaks_its_connection_breaks_nothing_else() {
     // Half a frame, and nothing more.
     let half = stage.run("os.write(3, b'\\0\\0\\0\\5hel')\nos._exit(0)").await;
     assert_eq!(half["status"], "crashed", "{half:#}");
-    // A frame that claims to be the result of another organization's module list.
-    let forged = "frame = b'{\"type\":\"result\",\"value\":{\"forged\":true},\"organization_id\":\"x\"}'\n\
+    // A run may say what its result is, which is its own business, but not whose it is.
+    let forged = "frame = b'{\"type\":\"result\",\"value\":1,\"organization_id\":\"x\"}'\n\
                   os.write(3, len(frame).to_bytes(4, 'big') + frame)\nos._exit(0)";
     let forged = stage.run(forged).await;
-    assert!(matches!(forged["status"].as_str(), Some("crashed" | "succeeded")), "{forged:#}");
+    assert_eq!(forged["organization_id"], half["organization_id"], "{forged:#}");
     stage.still_works().await;
 }
