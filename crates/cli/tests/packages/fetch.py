@@ -3,7 +3,6 @@
 import hashlib
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,11 +35,11 @@ def main(lock: pathlib.Path, cache: pathlib.Path) -> None:
     finished = cache / hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     if not finished.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
-        work = pathlib.Path(tempfile.mkdtemp(dir=cache))
-        download(lock, work / "wheels")
-        unpack(work / "wheels", work / "tree")
-        os.rename(work / "tree", finished)
-        shutil.rmtree(work)
+        with tempfile.TemporaryDirectory(dir=cache) as directory:
+            work = pathlib.Path(directory)
+            download(lock, work / "wheels")
+            unpack(work / "wheels", work / "tree")
+            os.rename(work / "tree", finished)
     print(finished)
 
 
