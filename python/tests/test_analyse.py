@@ -251,6 +251,11 @@ SPHINX = """Do.
 class Docstrings(unittest.TestCase):
     """Descriptions of parameters in three styles."""
 
+    def test_without(self) -> None:
+        for function in ("def f(): ...", "def f(): ''", "def f(): '  '"):
+            source = f"from bifrost import workflow\n@workflow\n{function}\n"
+            self.assertEqual(analyse(source.encode(), "a.py")["workflows"][0]["description"], "")
+
     def test_styles(self) -> None:
         head = "from bifrost import workflow\n@workflow\ndef f(a, b, c):\n"
         for docstring in (GOOGLE, NUMPY, SPHINX):

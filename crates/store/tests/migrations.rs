@@ -41,3 +41,13 @@ async fn a_database_that_cannot_be_used_says_why() {
     let other = Store::open("postgres://localhost/x").await.err().unwrap();
     assert!(matches!(other, StoreError::Unsupported(_)), "{other:?}");
 }
+
+#[tokio::test]
+async fn a_database_that_cannot_be_written_is_refused_for_serving() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", directory.path().join("bifrost.db").display());
+    drop(Store::create(&url).await.unwrap());
+    let refused = Store::create(&format!("{url}?mode=ro")).await.err().unwrap();
+    assert!(matches!(refused, StoreError::ReadOnly), "{refused:?}");
+    Store::create(&url).await.unwrap();
+}

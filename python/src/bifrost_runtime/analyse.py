@@ -106,7 +106,7 @@ class Analysis:
             "name": options.pop("name", None) or function.name,
             "function": function.name,
             "line": function.lineno,
-            "description": options.pop("description", None) or first_paragraph(docstring),
+            "description": options.pop("description", None) or first_paragraph(docstring) or "",
             "is_async": isinstance(function, ast.AsyncFunctionDef),
             "parameters": self._parameters(function, parameter_descriptions(docstring)),
             "options": options,

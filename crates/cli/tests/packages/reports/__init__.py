@@ -1,0 +1,1 @@
+"""A package of the workspace whose templates are package data."""
