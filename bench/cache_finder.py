@@ -12,9 +12,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from hashlib import sha256
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 
 OWN, GLOBAL = "bifrost:module:acme:", "bifrost:module:global:"
 
@@ -45,9 +46,7 @@ class Cache:
     def __enter__(self) -> Cache:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait()
         if self._process.stdout:
@@ -80,7 +79,7 @@ class CacheFinder:
         return None if length < 0 else self._replies.read(length + 2)
 
 
-class CacheLoader:
+class CacheLoader(Loader):
     """Compiles and executes one source."""
 
     def __init__(self, content: str, path: str) -> None:
