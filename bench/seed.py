@@ -46,7 +46,10 @@ class Plan:
 
 
 def data_directory(plan: Plan) -> Path:
-    """The directory with the database, made unless it is there for this plan and schema."""
+    """The directory with the database, made unless it is there for this plan and schema.
+
+    Never served itself: who measures takes a copy, so that every measurement starts from the same.
+    """
     directory = DATA / f"seed-{_key(plan)}"
     if not directory.exists():
         making = DATA / "seed-unfinished"

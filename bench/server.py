@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ class Server:
     """A server on a data directory, which is a new one unless given."""
 
     def __init__(self, directory: str | None = None) -> None:
+        if not PROGRAM.exists():
+            sys.exit("no program to measure; `cargo build --release --package bifrost` makes it")
         DATA.mkdir(parents=True, exist_ok=True)
         self._temporary = None if directory else tempfile.TemporaryDirectory(dir=DATA)
         self.directory = directory or (self._temporary.name if self._temporary else "")
