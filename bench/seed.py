@@ -50,10 +50,12 @@ def data_directory(plan: Plan) -> Path:
 
     Never served itself: who measures takes a copy, so that every measurement starts from the same.
     """
-    directory = DATA / f"seed-{_key(plan)}"
+    prefix = f"seed-{plan.organizations}x{plan.files}-"
+    directory = DATA / f"{prefix}{_key(plan)}"
     if not directory.exists():
-        making = DATA / "seed-unfinished"
-        shutil.rmtree(making, ignore_errors=True)
+        for outdated in DATA.glob(f"{prefix}*"):
+            shutil.rmtree(outdated)
+        making = DATA / f"{prefix}unfinished"
         _make(making, plan)
         making.rename(directory)
     return directory
