@@ -6,11 +6,14 @@ import http.client
 import json
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-PROGRAM = Path(__file__).resolve().parent.parent / "target" / "release" / "bifrost"
+TARGET = Path(__file__).resolve().parent.parent / "target"
+PROGRAM = TARGET / "release" / "bifrost"
+DATA = TARGET / "bench"  # on a disk, as an installation's data is; `/tmp` may be memory
 PASSWORD = "correct horse battery staple"
 
 
@@ -51,7 +54,10 @@ class Server:
     """A server on a data directory, which is a new one unless given."""
 
     def __init__(self, directory: str | None = None) -> None:
-        self._temporary = None if directory else tempfile.TemporaryDirectory(prefix="bifrost-bench-")
+        if not PROGRAM.exists():
+            sys.exit("no program to measure; `cargo build --release --package bifrost` makes it")
+        DATA.mkdir(parents=True, exist_ok=True)
+        self._temporary = None if directory else tempfile.TemporaryDirectory(dir=DATA)
         self.directory = directory or (self._temporary.name if self._temporary else "")
         arguments = [str(PROGRAM), "serve", "--listen", "127.0.0.1:0"]
         arguments += ["--data-dir", self.directory]
@@ -76,6 +82,11 @@ class Server:
         email = f"{role}@{organization}.test"
         user = ["--organization", organization, "--email", email, "--role", role]
         self.command("admin", "create-user", *user, "--password-stdin", text=PASSWORD)
+        return self.sign_in_again(organization, role)
+
+    def sign_in_again(self, organization: str, role: str = "admin") -> Client:
+        """A user whom `sign_in` made, also on an earlier server of this data."""
+        email = f"{role}@{organization}.test"
         credentials = {"organization": organization, "email": email, "password": PASSWORD}
         reply = Client(self.address).call("POST", "/api/auth/login", credentials)
         return Client(self.address, reply["access_token"])
