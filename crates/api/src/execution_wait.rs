@@ -2,6 +2,7 @@
 //! then when it runs elsewhere.
 
 use crate::{extract::Signed, problem::Problem, state::ApiState};
+use jobs::ExecutionWatch;
 use serde::Deserialize;
 use std::time::Duration;
 use store::{Execution, StoreError};
@@ -33,28 +34,24 @@ impl WaitQuery {
     }
 }
 
-/// The execution once it has ended, or as it is after `wait`.
+/// The execution once it has ended, or as it is after `wait`. `watch` was begun before
+/// `execution` was read, so that no ring is missed in between.
 pub async fn finished_within(
     state: &ApiState,
     signed: &Signed,
+    mut watch: ExecutionWatch,
     mut execution: Execution,
     wait: Duration,
 ) -> Result<Execution, StoreError> {
-    if wait.is_zero() || execution.status.is_outcome() {
-        return Ok(execution);
-    }
     let end = Instant::now() + wait;
     let scoped = state.scoped(signed);
-    // Watched before it is looked at, so that no ring is missed in between.
-    let mut watch = state.bells.watch_execution(execution.id);
-    loop {
+    while !execution.status.is_outcome() && Instant::now() < end {
+        let next_look = end.min(Instant::now() + LOOK_EVERY);
+        // Rung or not, it is time to look.
+        let _ = timeout_at(next_look, watch.changed()).await;
         if let Some(found) = scoped.execution(execution.id).await? {
             execution = found;
         }
-        if execution.status.is_outcome() || Instant::now() >= end {
-            return Ok(execution);
-        }
-        let next_look = end.min(Instant::now() + LOOK_EVERY);
-        let _ = timeout_at(next_look, watch.changed()).await;
     }
+    Ok(execution)
 }

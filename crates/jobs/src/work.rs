@@ -83,7 +83,6 @@ impl Work {
     fn hold(&self, claim: Claim) -> Held {
         let leash = Leash::default();
         self.held().insert(claim.execution, leash.clone());
-        self.0.bells.ring_execution(claim.execution);
         Held { claim, cancelled: leash.cancelled, lost: leash.lost, work: self.clone() }
     }
 

@@ -211,10 +211,28 @@ impl Scoped {
         let values =
             [owner.into(), new.id.0.into(), new.now.0.into(), max_attempts(new.workflow).into()];
         gate.run(ENQUEUE, values).await?;
-        let row = gate.one::<Row, 2>(ONE, [owner.into(), new.id.0.into()]).await?;
         write.commit().await?;
-        let gone = || StoreError::unreadable("execution", "just written and not there");
-        Ok(Enqueued { execution: self.execution_of(row.ok_or_else(gone)?)?, created: true })
+        Ok(Enqueued { execution: self.pending(new)?, created: true })
+    }
+
+    /// The execution that was just written.
+    fn pending(&self, new: NewExecution<'_>) -> Result<Execution, StoreError> {
+        let inputs = serde_json::value::to_raw_value(&new.inputs);
+        Ok(Execution {
+            id: new.id,
+            scope: self.scope(),
+            workflow: new.workflow.workflow.name.clone(),
+            status: Status::Pending,
+            inputs: inputs.map_err(|e| StoreError::unreadable("inputs", e))?,
+            result: None,
+            failure: None,
+            modules: Vec::new(),
+            created_at: new.now,
+            started_at: None,
+            finished_at: None,
+            attempt: 0,
+            requested_by: self.access().actor().label(),
+        })
     }
 
     /// One execution.

@@ -49,10 +49,19 @@ const ANY_BELOW: &str = "SELECT organization_id FROM workspace_files
 impl Scoped {
     /// What both scopes offer for `name`.
     pub async fn module_offers(&self, name: &ModuleName) -> Result<Offers, StoreError> {
-        self.module_offers_through(&self.gate(), name).await
+        let gate = self.gate();
+        let mut offers = self.module_files(&gate, name).await?;
+        let directory = name.places().directory;
+        offers.global.directory = has_below(&gate, Scope::Global, &directory).await?;
+        if self.scope() != Scope::Global {
+            offers.own.directory = has_below(&gate, self.scope(), &directory).await?;
+        }
+        Ok(offers)
     }
 
-    pub(crate) async fn module_offers_through<C: ConnectionTrait>(
+    /// The files that both scopes offer for `name`, directories left out: where there is a file,
+    /// they decide nothing.
+    pub(crate) async fn module_files<C: ConnectionTrait>(
         &self,
         gate: &Gate<'_, C>,
         name: &ModuleName,
@@ -76,10 +85,6 @@ impl Scoped {
                 true => offer.package = Some(file),
                 false => offer.module = Some(file),
             }
-        }
-        offers.global.directory = has_below(gate, Scope::Global, &places.directory).await?;
-        if self.scope() != Scope::Global {
-            offers.own.directory = has_below(gate, self.scope(), &places.directory).await?;
         }
         Ok(offers)
     }

@@ -105,17 +105,13 @@ struct StartedRow {
 }
 
 #[derive(FromQueryResult)]
-struct OrganizationRow {
+struct PeopleRow {
     slug: String,
     name: String,
     status: String,
     settings_json: String,
-}
-
-#[derive(FromQueryResult)]
-struct PersonRow {
-    email: String,
-    name: String,
+    person_email: Option<String>,
+    person_name: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -146,9 +142,10 @@ const CLAIM: &str = "UPDATE job_queue SET worker = $1, lease_until = $2, attempt
 const START: &str = "UPDATE executions SET status = 'running', started_at = $3, attempt = $4
     WHERE organization_id = $1 AND id = $2
     RETURNING workflow, inputs_json, timeout_seconds, requested_by_user";
-const ORGANIZATION: &str =
-    "SELECT slug, name, status, settings_json FROM organizations WHERE id = $1";
-const PERSON: &str = "SELECT email, name FROM users WHERE organization_id = $1 AND id = $2";
+const PEOPLE: &str = "SELECT organizations.slug, organizations.name, organizations.status,
+    organizations.settings_json, users.email AS person_email, users.name AS person_name
+    FROM organizations LEFT JOIN users ON users.organization_id = $1 AND users.id = $2
+    WHERE organizations.id = $1";
 const BEAT: &str = "UPDATE job_queue SET lease_until = $2 WHERE worker = $1
     RETURNING execution_id, cancel_requested";
 const LEAVE: &str = "DELETE FROM job_queue
@@ -242,15 +239,11 @@ impl System {
         let gone = || StoreError::unreadable("queue", "an entry without its execution");
         let values = [owner(), row.execution_id.into(), now.0.into(), row.attempt.into()];
         let started = gate.one::<StartedRow, 4>(START, values).await?.ok_or_else(gone)?;
-        let organization = gate.one::<OrganizationRow, 1>(ORGANIZATION, [owner()]).await?;
-        let organization = organization.ok_or_else(gone)?;
-        let user = match started.requested_by_user {
-            Some(id) => {
-                let person = gate.one::<PersonRow, 2>(PERSON, [owner(), id.into()]).await?;
-                person.map(|person| (UserId(id), person.email, person.name))
-            }
-            None => None,
-        };
+        let asked_by = started.requested_by_user;
+        let people = gate.one::<PeopleRow, 2>(PEOPLE, [owner(), asked_by.into()]).await?;
+        let organization = people.ok_or_else(gone)?;
+        let person = organization.person_email.zip(organization.person_name);
+        let user = asked_by.zip(person).map(|(id, (email, name))| (UserId(id), email, name));
         let settings = serde_json::from_str(&organization.settings_json);
         let slug = Slug::parse(&organization.slug);
         let scoped = Scoped::within(self, &access);

@@ -12,6 +12,7 @@ use domain::{
     scope::Side,
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
+use uuid::Uuid;
 
 /// A workflow as one organization sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,12 +40,20 @@ struct Row {
 }
 
 #[derive(FromQueryResult)]
+struct OwnedRow {
+    organization_id: Uuid,
+    #[sea_orm(nested)]
+    workflow: Row,
+}
+
+#[derive(FromQueryResult)]
 struct Taken {
     path: String,
 }
 
-const ONE: &str = "SELECT name, path, function, line, description, is_async, parameters_json,
-    options_json FROM workflows WHERE organization_id = $1 AND name = $2";
+const BY_NAME: &str = "SELECT organization_id, name, path, function, line, description, is_async,
+    parameters_json, options_json FROM workflows
+    WHERE organization_id IN ($1, $2) AND name = $3";
 const PAGE: &str = "SELECT name, path, function, line, description, is_async, parameters_json,
     options_json FROM workflows WHERE organization_id = $1 AND name > $2 ORDER BY name LIMIT $3";
 const CLEAR: &str = "DELETE FROM workflows WHERE organization_id = $1 AND path = $2";
@@ -67,21 +76,16 @@ impl Scoped {
         gate: &Gate<'_, C>,
         name: &str,
     ) -> Result<Option<WorkflowEntry>, StoreError> {
-        let own = match self.scope() {
-            Scope::Global => None,
-            organization => self.own_workflow(gate, organization, name).await?,
-        };
-        choose(own, self.own_workflow(gate, Scope::Global, name).await?)
-    }
-
-    async fn own_workflow<C: ConnectionTrait>(
-        &self,
-        gate: &Gate<'_, C>,
-        owner: Scope,
-        name: &str,
-    ) -> Result<Option<Row>, StoreError> {
-        let row = gate.one::<Row, 2>(ONE, [owner.column().into(), name.into()]).await?;
-        self.reachable(gate, owner, row).await
+        let scopes = [self.scope().column().into(), Scope::Global.column().into(), name.into()];
+        let (mut own, mut global) = (None, None);
+        for row in gate.all::<OwnedRow, 3>(BY_NAME, scopes).await? {
+            match Scope::from_column(row.organization_id) {
+                Scope::Global => global = Some(row.workflow),
+                Scope::Organization(_) => own = Some(row.workflow),
+            }
+        }
+        let own = self.reachable(gate, self.scope(), own).await?;
+        choose(own, self.reachable(gate, Scope::Global, global).await?)
     }
 
     /// Workflows by name, each once, as the cascade has them.
@@ -137,7 +141,7 @@ impl Scoped {
     ) -> Result<Option<Row>, StoreError> {
         let Some(row) = row else { return Ok(None) };
         let Some(name) = parse(&row.path)?.module() else { return Ok(None) };
-        let offers = self.module_offers_through(gate, &name).await?;
+        let offers = self.module_files(gate, &name).await?;
         let is_package = row.path == name.places().package;
         let reachable = match resolve_module(offers.own, offers.global) {
             Resolution::File { side, form, .. } => {

@@ -14,6 +14,7 @@ _FAILED = b"\xff\xff\xff\xff"
 
 def compile_entries(bundle: Bundle, numbers: list[int], out: int) -> int:
     """Append a record for each entry to the descriptor; how many there are."""
+    os.nice(10)  # nobody waits for this: a run compiles for itself what is not there yet
     warnings.simplefilter("ignore")  # a source's own warnings come when it is analysed
     records = bytearray()
     for number in numbers:

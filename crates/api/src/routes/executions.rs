@@ -116,9 +116,16 @@ pub async fn start(
 ) -> Result<Response, Response> {
     let wait = wait.checked().map_err(IntoResponse::into_response)?;
     let inputs = Value::Object(body.map(|Body(body)| body.inputs).unwrap_or_default());
-    let execution = enqueue(&state, &signed, &name, inputs, &headers).await;
+    let id = ExecutionId(Uuid::now_v7());
+    let watch = state.bells.watch_execution(id);
+    let execution = enqueue(&state, &signed, &name, id, inputs, &headers).await;
     let execution = execution.map_err(IntoResponse::into_response)?;
-    let execution = finished_within(&state, &signed, execution, wait).await;
+    // An earlier execution of the same key has a bell of its own.
+    let watch = match execution.id == id {
+        true => watch,
+        false => state.bells.watch_execution(execution.id),
+    };
+    let execution = finished_within(&state, &signed, watch, execution, wait).await;
     let execution = execution.map_err(|error| Problem::from(error).into_response())?;
     Ok(started(execution))
 }
@@ -140,6 +147,7 @@ async fn enqueue(
     state: &ApiState,
     signed: &Signed,
     name: &str,
+    id: ExecutionId,
     inputs: Value,
     headers: &HeaderMap,
 ) -> Result<Execution, ExecutionsError> {
@@ -151,7 +159,7 @@ async fn enqueue(
         return Err(ExecutionsError::BadInputs(faults));
     }
     let new = NewExecution {
-        id: ExecutionId(Uuid::now_v7()),
+        id,
         workflow: &workflow,
         inputs,
         idempotency_key,
