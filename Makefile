@@ -18,7 +18,7 @@ test: ## Everything that has to hold, in minutes
 	$(PYTHON) -m unittest discover -s python/tests -t python
 	BIFROST=target/debug/bifrost $(PYTHON) docs/check_commands.py
 
-check: format lint tidy test ## What CI runs, and the long forms of the tests
+check: format lint tidy types test ## What CI runs, and the long forms of the tests
 	BIFROST_FULL=1 $(CARGO) $(TEST) --package bifrost
 	BIFROST_IMPORT_CASES=5000 $(PYTHON) -m unittest discover -s python/tests -t python -p 'test_import_differential.py'
 
@@ -28,6 +28,13 @@ format: ## Formatting, as it must be
 lint: ## Lints
 	$(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
 
+types: .cache/mypy/bin/mypy ## Python's types, strictly
+	cd python && ../.cache/mypy/bin/mypy
+
+.cache/mypy/bin/mypy:
+	$(PYTHON) -m venv .cache/mypy
+	.cache/mypy/bin/pip install --quiet --disable-pip-version-check mypy==2.4.1
+
 tidy: ## Rules of this repository that no compiler knows
 	$(CARGO) xtask tidy
 
@@ -35,4 +42,4 @@ bench: ## The figures of the README, measured here
 	$(CARGO) build --quiet --release --package bifrost
 	$(PYTHON) bench/run.py
 
-.PHONY: help demo test check format lint tidy bench
+.PHONY: help demo test check format lint types tidy bench

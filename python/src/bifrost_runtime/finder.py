@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib._bootstrap_external import _NamespacePath  # type: ignore[attr-defined]
 from importlib.machinery import ModuleSpec, PathFinder
 
 from .bundle import MODULE, NAMESPACE, PACKAGE, Entry
@@ -68,7 +69,23 @@ class WorkspaceFinder:
                 return spec
             if spec is not None and spec.submodule_search_locations is not None:
                 portions += spec.submodule_search_locations
-        return namespace_spec(name, portions, self.index)
+        return self._namespace_spec(name, portions)
+
+    def _namespace_spec(self, name: str, portions: list[str]) -> ModuleSpec:
+        spec = ModuleSpec(name, None, is_package=True)
+        # CPython's own, which follows its parent's path and fails as files do where that is gone.
+        spec.submodule_search_locations = _NamespacePath(name, portions, self._again)
+        spec.loader = WorkspaceNamespaceLoader(spec.submodule_search_locations, self.index)
+        return spec
+
+    def _again(self, name: str, path: Sequence[str]) -> ModuleSpec | None:
+        """The portions under a parent path that has changed, as CPython asks for them."""
+        spec = self.find_spec(name, None if "." not in name else path)
+        if isinstance(spec, WorkspaceSpec) or spec is None:
+            return spec
+        found = ModuleSpec(name, None, is_package=True)
+        found.submodule_search_locations = list(spec.submodule_search_locations or ())
+        return found
 
     def invalidate_caches(self) -> None:
         """Nothing to forget: a bundle never changes."""
@@ -104,14 +121,6 @@ class WorkspacePathFinder:
     def iter_modules(self, prefix: str = "") -> Iterator[tuple[str, bool]]:
         """The modules in this directory, for `pkgutil`."""
         return iter_directory(self.index, self.directory, prefix)
-
-
-def namespace_spec(name: str, portions: list[str], index: ModuleIndex) -> ModuleSpec:
-    """The spec of a namespace package over these directories."""
-    loader = WorkspaceNamespaceLoader(portions, index)
-    spec = ModuleSpec(name, loader, is_package=True)
-    spec.submodule_search_locations = portions
-    return spec
 
 
 def iter_directory(index: ModuleIndex, directory: str, prefix: str) -> Iterator[tuple[str, bool]]:

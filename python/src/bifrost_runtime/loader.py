@@ -97,7 +97,7 @@ class WorkspaceLoader:
 class WorkspaceNamespaceLoader(NamespaceLoader):
     """CPython's own for namespace packages, with resources from the workspace."""
 
-    def __init__(self, portions: list[str], index: ModuleIndex) -> None:
+    def __init__(self, portions: Any, index: ModuleIndex) -> None:
         # Not CPython's, which would look for the portions again in `sys.path`.
         self._path = portions
         self._index = index
