@@ -6,7 +6,9 @@
 
 pub mod guard;
 
+mod cancel;
 mod db;
+mod enqueue;
 mod error;
 mod execution_logs;
 mod executions;
@@ -27,11 +29,10 @@ mod users;
 mod workflows;
 
 pub use db::{Reason, Scoped, Store, System};
+pub use enqueue::{EnqueueError, Enqueued, NewExecution};
 pub use error::StoreError;
 pub use execution_logs::NumberedLine;
-pub use executions::{
-    EnqueueError, Enqueued, Execution, ExecutionSummary, ListExecutions, NewExecution,
-};
+pub use executions::{Execution, ExecutionSummary, ListExecutions};
 pub use file_index::{FileIndex, IndexedFile};
 pub use file_versions::FileVersion;
 pub use file_writes::{DeleteFileError, Precondition, WriteFile, WriteFileError, Written};

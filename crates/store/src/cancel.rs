@@ -1,0 +1,56 @@
+//! Stopping an execution on request.
+
+use crate::{
+    Scoped, StoreError,
+    executions::{ONE, Row, status},
+};
+use domain::{
+    ExecutionId, Timestamp,
+    execution::{Failure, Status},
+};
+
+const CANCEL_WAITING: &str = "DELETE FROM job_queue
+    WHERE organization_id = $1 AND execution_id = $2 AND worker IS NULL";
+const CANCEL_RUNNING: &str = "UPDATE job_queue SET cancel_requested = TRUE
+    WHERE organization_id = $1 AND execution_id = $2";
+const END_CANCELLED: &str = "UPDATE executions SET status = 'cancelled', finished_at = $3,
+    error_json = $4 WHERE organization_id = $1 AND id = $2";
+
+impl Scoped {
+    /// Stops an execution: at once while it waits, by its worker while it runs. The state after
+    /// the call; `None` when there is no such execution.
+    pub async fn request_cancel(
+        &self,
+        id: ExecutionId,
+        now: Timestamp,
+    ) -> Result<Option<Status>, StoreError> {
+        let owner = self.scope().column();
+        let write = self.write().await?;
+        let gate = write.tenant(self.scope());
+        let key = || [owner.into(), id.0.into()];
+        let Some(row) = gate.one::<Row, 2>(ONE, key()).await? else { return Ok(None) };
+        let status = status(&row.status)?;
+        if status.is_outcome() {
+            return Ok(Some(status));
+        }
+        let cancelled = gate.run(CANCEL_WAITING, key()).await? > 0;
+        if cancelled {
+            let reason = Failure {
+                kind: "Cancelled".to_owned(),
+                message: format!(
+                    "cancelled by {} before it started",
+                    self.access().actor().label()
+                ),
+                traceback: String::new(),
+            };
+            let reason = serde_json::to_string(&reason);
+            let reason = reason.map_err(|e| StoreError::unreadable("failure", e))?;
+            let values = [owner.into(), id.0.into(), now.0.into(), reason.into()];
+            gate.run(END_CANCELLED, values).await?;
+        } else {
+            gate.run(CANCEL_RUNNING, key()).await?;
+        }
+        write.commit().await?;
+        Ok(Some(if cancelled { Status::Cancelled } else { status }))
+    }
+}

@@ -1,0 +1,168 @@
+//! Claiming: who takes what, and everything needed to run it, in one transaction.
+
+use crate::{OrganizationStatus, Scoped, StoreError, System, db::Write, files::count};
+use domain::{Access, ExecutionId, Scope, Settings, Slug, Timestamp, UserId};
+use sea_orm::FromQueryResult;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// An execution that a worker holds, with all it needs to run it.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The right to act for its organization.
+    pub access: Access,
+    /// Which.
+    pub execution: ExecutionId,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// The worker that holds it.
+    pub worker: Uuid,
+    /// The workflow's name.
+    pub workflow: String,
+    /// Where the workflow is now; `None` when it went away since it was asked for.
+    pub entry: Option<ClaimedEntry>,
+    /// Inputs as JSON text.
+    pub inputs: String,
+    /// What the workflow itself says, in seconds.
+    pub timeout_seconds: Option<u32>,
+    /// The organization's short name and name.
+    pub organization: (Slug, String),
+    /// Whether it may do anything; nothing of a suspended one runs.
+    pub status: OrganizationStatus,
+    /// Its settings.
+    pub settings: Settings,
+    /// The person who asked, with address and name.
+    pub user: Option<(UserId, String, String)>,
+    /// The generation of the organization's files at the claim.
+    pub own_generation: i64,
+    /// The generation of Global's files at the claim, read in the same statement.
+    pub global_generation: i64,
+}
+
+/// The function a claimed execution calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedEntry {
+    /// Dotted module name.
+    pub module: String,
+    /// Function in it.
+    pub function: String,
+}
+
+#[derive(FromQueryResult)]
+struct ClaimRow {
+    organization_id: Uuid,
+    execution_id: Uuid,
+    attempt: i64,
+    own_generation: i64,
+    global_generation: i64,
+}
+
+#[derive(FromQueryResult)]
+struct StartedRow {
+    workflow: String,
+    inputs_json: String,
+    timeout_seconds: Option<i64>,
+    requested_by_user: Option<Uuid>,
+}
+
+#[derive(FromQueryResult)]
+struct PeopleRow {
+    slug: String,
+    name: String,
+    status: String,
+    settings_json: String,
+    person_email: Option<String>,
+    person_name: Option<String>,
+}
+
+/// Both generations are read in the statement that claims: a write that was answered before is in.
+const CLAIM: &str = "UPDATE job_queue SET worker = $1, lease_until = $2, attempt = attempt + 1
+    WHERE (organization_id, execution_id) IN (
+        SELECT waiting.organization_id, waiting.execution_id FROM job_queue AS waiting
+        WHERE waiting.worker IS NULL AND waiting.available_at <= $3
+        ORDER BY waiting.available_at, waiting.execution_id LIMIT $4)
+    RETURNING organization_id, execution_id, attempt,
+        (SELECT own.generation FROM organizations AS own
+            WHERE own.id = job_queue.organization_id) AS own_generation,
+        (SELECT everyones.generation FROM organizations AS everyones
+            WHERE everyones.id = $5) AS global_generation";
+const START: &str = "UPDATE executions SET status = 'running', started_at = $3, attempt = $4
+    WHERE organization_id = $1 AND id = $2
+    RETURNING workflow, inputs_json, timeout_seconds, requested_by_user";
+const PEOPLE: &str = "SELECT organizations.slug, organizations.name, organizations.status,
+    organizations.settings_json, users.email AS person_email, users.name AS person_name
+    FROM organizations LEFT JOIN users ON users.organization_id = $1 AND users.id = $2
+    WHERE organizations.id = $1";
+
+impl System {
+    /// Takes up to `limit` waiting executions for `worker`, oldest first.
+    pub async fn claim(
+        &self,
+        worker: Uuid,
+        limit: u32,
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<Claim>, StoreError> {
+        let write = self.write().await?;
+        let values = [
+            worker.into(),
+            now.after(lease).0.into(),
+            now.0.into(),
+            i64::from(limit).into(),
+            Scope::Global.column().into(),
+        ];
+        let rows = write.system().all::<ClaimRow, 5>(CLAIM, values).await?;
+        let mut claims = Vec::with_capacity(rows.len());
+        for row in rows {
+            claims.push(self.start(&write, row, worker, now).await?);
+        }
+        write.commit().await?;
+        Ok(claims)
+    }
+
+    async fn start(
+        &self,
+        write: &Write<'_>,
+        row: ClaimRow,
+        worker: Uuid,
+        now: Timestamp,
+    ) -> Result<Claim, StoreError> {
+        let scope = Scope::from_column(row.organization_id);
+        let execution = ExecutionId(row.execution_id);
+        let access = Access::from_claimed_job(scope, execution);
+        let gate = write.tenant(scope);
+        let owner = || row.organization_id.into();
+        let gone = || StoreError::unreadable("queue", "an entry without its execution");
+        let values = [owner(), row.execution_id.into(), now.0.into(), row.attempt.into()];
+        let started = gate.one::<StartedRow, 4>(START, values).await?.ok_or_else(gone)?;
+        let asked_by = started.requested_by_user;
+        let people = gate.one::<PeopleRow, 2>(PEOPLE, [owner(), asked_by.into()]).await?;
+        let organization = people.ok_or_else(gone)?;
+        let person = organization.person_email.zip(organization.person_name);
+        let user = asked_by.zip(person).map(|(id, (email, name))| (UserId(id), email, name));
+        let settings = serde_json::from_str(&organization.settings_json);
+        let slug = Slug::parse(&organization.slug);
+        let scoped = Scoped::within(self, &access);
+        let found = scoped.workflow_through(&gate, &started.workflow).await?;
+        let entry = found.and_then(|found| {
+            let module = found.path.module()?.to_string();
+            Some(ClaimedEntry { module, function: found.workflow.function })
+        });
+        Ok(Claim {
+            access,
+            execution,
+            attempt: count(row.attempt)?,
+            worker,
+            workflow: started.workflow,
+            entry,
+            inputs: started.inputs_json,
+            timeout_seconds: started.timeout_seconds.map(count).transpose()?,
+            organization: (slug.map_err(|e| StoreError::unreadable("slug", e))?, organization.name),
+            status: OrganizationStatus::from_column(&organization.status),
+            settings: settings.map_err(|e| StoreError::unreadable("settings", e))?,
+            user,
+            own_generation: row.own_generation,
+            global_generation: row.global_generation,
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! Finding what dead workers held: it waits for its next attempt, or is lost.
+
+use super::finish::END;
+use crate::{StoreError, System, db::Write};
+use domain::{
+    ExecutionId, Scope, Timestamp,
+    execution::{Failure, Status},
+};
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+/// An execution whose worker has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rescued {
+    /// Which.
+    pub execution: ExecutionId,
+    /// Whether it is over, or waits for its next attempt.
+    pub lost: bool,
+}
+
+#[derive(FromQueryResult)]
+struct ExpiredRow {
+    organization_id: Uuid,
+    execution_id: Uuid,
+    attempt: i64,
+    max_attempts: i64,
+}
+
+const EXPIRED: &str = "SELECT organization_id, execution_id, attempt, max_attempts FROM job_queue
+    WHERE worker IS NOT NULL AND lease_until < $1 LIMIT 100";
+const REQUEUE: &str = "UPDATE job_queue SET worker = NULL, lease_until = NULL
+    WHERE organization_id = $1 AND execution_id = $2";
+const WAIT_AGAIN: &str = "UPDATE executions SET status = 'pending'
+    WHERE organization_id = $1 AND id = $2";
+const REMOVE: &str = "DELETE FROM job_queue WHERE organization_id = $1 AND execution_id = $2";
+
+impl System {
+    /// Puts back, or ends as lost, what workers held whose lease has run out.
+    pub async fn rescue(&self, now: Timestamp) -> Result<Vec<Rescued>, StoreError> {
+        if self.gate().all::<ExpiredRow, 1>(EXPIRED, [now.0.into()]).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let write = self.write().await?;
+        let mut rescued = Vec::new();
+        for row in write.system().all::<ExpiredRow, 1>(EXPIRED, [now.0.into()]).await? {
+            let lost = row.attempt >= row.max_attempts;
+            match lost {
+                true => lose(&write, &row, now).await?,
+                false => put_back(&write, &row).await?,
+            }
+            rescued.push(Rescued { execution: ExecutionId(row.execution_id), lost });
+        }
+        write.commit().await?;
+        Ok(rescued)
+    }
+}
+
+async fn lose(write: &Write<'_>, row: &ExpiredRow, now: Timestamp) -> Result<(), StoreError> {
+    let scope = Scope::from_column(row.organization_id);
+    let gate = write.tenant(scope);
+    let failure = Failure {
+        kind: "Lost".to_owned(),
+        message: format!("its worker died, {} time(s)", row.attempt),
+        traceback: String::new(),
+    };
+    let failure = serde_json::to_string(&failure);
+    let failure = failure.map_err(|e| StoreError::unreadable("failure", e))?;
+    let values = [
+        row.organization_id.into(),
+        row.execution_id.into(),
+        Status::Lost.as_str().into(),
+        None::<String>.into(),
+        failure.into(),
+        "[]".into(),
+        now.0.into(),
+    ];
+    gate.run(END, values).await?;
+    gate.run(REMOVE, [row.organization_id.into(), row.execution_id.into()]).await?;
+    Ok(())
+}
+
+async fn put_back(write: &Write<'_>, row: &ExpiredRow) -> Result<(), StoreError> {
+    let gate = write.tenant(Scope::from_column(row.organization_id));
+    let key = || [row.organization_id.into(), row.execution_id.into()];
+    gate.run(REQUEUE, key()).await?;
+    gate.run(WAIT_AGAIN, key()).await?;
+    Ok(())
+}
