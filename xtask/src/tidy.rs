@@ -3,6 +3,7 @@
 mod access;
 mod arrows;
 mod length;
+mod paths;
 mod sentence;
 mod sql;
 mod system_calls;
@@ -24,6 +25,7 @@ pub fn run(bless: bool) -> anyhow::Result<()> {
     complaints.extend(unsafe_code::check(&sources));
     complaints.extend(access::check(&sources));
     complaints.extend(length::check(&sources));
+    complaints.extend(paths::check(&sources));
     complaints.extend(system_calls::check(&sources, bless)?);
     for complaint in &complaints {
         println!("tidy: {complaint}");
