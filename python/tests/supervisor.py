@@ -187,9 +187,10 @@ class Supervisor:
         answer: Answer | None = None,
         limits: dict[str, int] | None = None,
         compiled: bool = True,
+        scratch: str | None = None,
     ) -> Outcome:
         """One execution over two trees, from start to end."""
-        child = self.start(organization, shared, function, value, limits, compiled)
+        child = self.start(organization, shared, function, value, limits, compiled, scratch)
         return self.finish(child, answer)
 
     def start(
@@ -200,6 +201,7 @@ class Supervisor:
         value: Any = None,
         limits: dict[str, int] | None = None,
         compiled: bool = True,
+        scratch: str | None = None,
     ) -> Child:
         """Start one execution."""
         scopes = [shared if isinstance(shared, Scope) else Scope.of("global", shared)]
@@ -222,6 +224,7 @@ class Supervisor:
                 "execution": {"id": "0003", "workflow": name, "attempt": 1},
                 "entry": {"module": module, "function": name},
                 "limits": LIMITS if limits is None else limits,
+                **({} if scratch is None else {"scratch": scratch}),
                 "value": {} if value is None else value,
             }
         )

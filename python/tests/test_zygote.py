@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 import time
 import unittest
 from typing import Any, ClassVar
 
 from .bundle_writer import Scope, Source, memory_file, write_bundle, write_codes
-from .supervisor import Outcome, Supervisor
+from .supervisor import RUNTIME, Outcome, Supervisor
 
 
 def workflow(body: str, head: str = "", signature: str = "") -> dict[str, bytes]:
@@ -249,6 +252,21 @@ class Runs(WithZygote):
         self.assertEqual((value["sid"], value["gc"], value["stdin"]), (True, True, ""))
         self.assertEqual(value["core"], [0, 0])
 
+    def test_scratch(self) -> None:
+        body = (
+            "import os, tempfile\n"
+            "with open('note', 'w') as file:\n    file.write('x')\n"
+            "return [os.getcwd(), os.environ['HOME'], os.environ['TMPDIR'], tempfile.gettempdir()]"
+        )
+        with tempfile.TemporaryDirectory() as scratch:
+            self.assertEqual(self.run_body(body, scratch=scratch).value, [scratch] * 4)
+            self.assertEqual(os.listdir(scratch), ["note"])
+
+    def test_scratch_that_is_not_there(self) -> None:
+        outcome = self.run_body("return 1", scratch="/nonexistent/scratch")
+        self.assertEqual((outcome.value, outcome.status), (None, 70))
+        self.assertIn(b"/nonexistent/scratch", outcome.output)
+
     def test_large_values(self) -> None:
         text = 'é"\\\n' * 500_000
         outcome = self.zygote.run({}, workflow(f"return {text[:4]!r} * 500_000"))
@@ -356,6 +374,19 @@ class Control(unittest.TestCase):
         with Supervisor("run", "decimal", "no_such_module") as zygote:
             value = zygote.run({}, workflow("import sys\nreturn 'decimal' in sys.modules")).value
             self.assertTrue(value)
+
+    def test_temporary_files_when_the_zygote_has_chosen_a_directory(self) -> None:
+        code = (
+            "import sys, tempfile\n"
+            f"sys.path.insert(0, {RUNTIME!r})\n"
+            "tempfile.gettempdir()\n"
+            "from bifrost_runtime import child\n"
+            "child._move_to(sys.argv[1])\n"
+            "print(tempfile.gettempdir())\n"
+        )
+        with tempfile.TemporaryDirectory() as scratch:
+            command = [sys.executable, "-c", code, scratch]
+            self.assertEqual(subprocess.check_output(command, text=True).strip(), scratch)
 
     def test_compile(self) -> None:
         scope = Scope.of("acme", {"good.py": b"X = 1", "bad.py": b"x = ("})

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::DecodeError;
-use domain::{analysis::SyntaxError, module_name::Reserved};
+use domain::{admission::Refusal, analysis::SyntaxError, module_name::Reserved};
 use store::{DeleteFileError, StoreError, WriteFileError};
 
 /// Why a file was not read or written.
@@ -38,7 +38,7 @@ pub enum FilesError {
     Syntax(SyntaxError),
     /// Nobody could read it just now.
     #[error("the file could not be analysed")]
-    Analysis(#[from] domain::analysis::AnalysisFailed),
+    Analysis(domain::analysis::AnalysisFailed),
     /// The store refused the write.
     #[error(transparent)]
     Write(WriteFileError),
@@ -106,6 +106,17 @@ fn refused(error: WriteFileError) -> Problem {
 
 fn conflict(code: &'static str, text: String) -> Problem {
     Problem::new(StatusCode::CONFLICT, code, text)
+}
+
+impl From<Refusal> for FilesError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooLarge(kib) => Self::TooLarge(kib),
+            Refusal::Reserved(reserved) => Self::Reserved(reserved),
+            Refusal::Syntax(error) => Self::Syntax(error),
+            Refusal::Analysis(error) => Self::Analysis(error),
+        }
+    }
 }
 
 impl From<DeleteFileError> for FilesError {

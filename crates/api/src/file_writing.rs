@@ -1,4 +1,4 @@
-//! The way of a content into the store: limits, names, analysis, one write.
+//! The way of a content into the store: the rule for files, one write.
 
 use crate::{
     etag::{self, IfMatch},
@@ -10,7 +10,7 @@ use crate::{
 use axum::response::Response;
 use domain::{
     FilePath,
-    analysis::{Analysis, SyntaxError},
+    admission::{self, Accepted, Invalid},
 };
 use store::{Precondition, WriteFile, WriteFileError};
 
@@ -34,19 +34,18 @@ pub async fn write(
     signed: &Signed,
     order: Write,
 ) -> Result<Response, FilesError> {
-    check(signed, &order)?;
-    let analysis = analyse(state, &order).await?;
+    let accepted = admit(state, signed, &order).await?;
     let write = WriteFile {
         path: order.path,
         content: &order.content,
         message: order.message,
         source: "api",
         precondition: order.if_match.precondition(),
-        workflows: analysis.workflows,
+        workflows: accepted.workflows,
         now: state.now(),
     };
     match state.scoped(signed).write_file(write).await {
-        Ok(done) => Ok(written(done, analysis.diagnostics)),
+        Ok(done) => Ok(written(done, accepted.diagnostics)),
         // The client saw the inherited file, and meanwhile there is one of its own.
         Err(WriteFileError::PreconditionRequired) if order.if_match == IfMatch::Inherited => {
             Err(FilesError::Precondition(etag::stale()))
@@ -55,38 +54,15 @@ pub async fn write(
     }
 }
 
-fn check(signed: &Signed, order: &Write) -> Result<(), FilesError> {
-    let kib = signed.session.organization.settings.modules.max_file_kb;
-    if order.content.len() as u64 > u64::from(kib) * 1024 {
-        return Err(FilesError::TooLarge(kib));
-    }
+/// What the rule for files says of `order`.
+async fn admit(state: &ApiState, signed: &Signed, order: &Write) -> Result<Accepted, FilesError> {
     if order.message.as_ref().is_some_and(|message| message.chars().count() > 500) {
         return Err(FilesError::BadMessage);
     }
-    match order.path.module().and_then(|name| name.reserved()) {
-        Some(reserved) => Err(FilesError::Reserved(reserved)),
-        None => Ok(()),
-    }
-}
-
-async fn analyse(state: &ApiState, order: &Write) -> Result<Analysis, FilesError> {
-    if !order.path.is_python() {
-        return Ok(Analysis::default());
-    }
-    let analysis = match order.content.contains(&0) {
-        true => Analysis { syntax_error: Some(null_byte()), ..Analysis::default() },
-        false => state.analyser.analyse(&order.path, &order.content).await?,
-    };
-    match analysis.syntax_error {
-        Some(error) if !order.allow_invalid => Err(FilesError::Syntax(error)),
-        Some(_) => Ok(Analysis::default()),
-        None => Ok(analysis),
-    }
-}
-
-fn null_byte() -> SyntaxError {
-    let message = "source code cannot contain null bytes".to_owned();
-    SyntaxError { message, line: 0, column: 0, text: None }
+    let max_kb = signed.session.organization.settings.modules.max_file_kb;
+    let invalid = if order.allow_invalid { Invalid::Accept } else { Invalid::Refuse };
+    let analyser = &*state.analyser;
+    Ok(admission::admit(&order.path, &order.content, max_kb, invalid, analyser).await?)
 }
 
 /// What a restore asks of the present file when the client says nothing: it loses no content, so

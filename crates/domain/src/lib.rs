@@ -1,6 +1,7 @@
 //! What things are, and the rules that need nothing else: no I/O, no clock, no randomness.
 
 pub mod access;
+pub mod admission;
 pub mod analysis;
 pub mod cascade;
 pub mod content_hash;

@@ -5,7 +5,11 @@ use crate::{
     sources::{SourceError, Sources},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::{Access, FilePath, analysis::Analyser, analysis::Analysis};
+use domain::{
+    Access, FilePath,
+    admission::{self, Invalid, Refusal},
+    analysis::{Analyser, SyntaxError},
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use store::View;
@@ -20,8 +24,8 @@ pub(crate) struct Calls<'a> {
     pub access: &'a Access,
     pub sources: &'a Sources,
     pub analyser: &'a dyn Analyser,
-    /// The largest file this organization may write, in bytes.
-    pub max_file: usize,
+    /// The largest file this organization may write, in KiB.
+    pub max_file_kb: u32,
     /// What `files.part` has put in front of the next write, as it was sent.
     parts: Vec<String>,
     /// The file that is being read in parts, so that all of them are of one version.
@@ -80,9 +84,9 @@ impl<'a> Calls<'a> {
         access: &'a Access,
         sources: &'a Sources,
         analyser: &'a dyn Analyser,
-        max_file: usize,
+        max_file_kb: u32,
     ) -> Self {
-        Self { access, sources, analyser, max_file, parts: Vec::new(), reading: None }
+        Self { access, sources, analyser, max_file_kb, parts: Vec::new(), reading: None }
     }
 
     /// Answers one call.
@@ -171,43 +175,12 @@ impl<'a> Calls<'a> {
             })?,
         };
         let path = path(&write.path)?;
-        self.check(&path, &content)?;
-        let analysis = self.analyse(&path, &content).await?;
-        let written = self.sources.write(self.access, path, &content, analysis).await;
+        let (max_kb, analyser) = (self.max_file_kb, self.analyser);
+        let accepted = admission::admit(&path, &content, max_kb, Invalid::Refuse, analyser).await;
+        let accepted = accepted.map_err(|refusal| not_admitted(&path, refusal))?;
+        let written = self.sources.write(self.access, path, &content, accepted.workflows).await;
         let (version, hash) = written.map_err(refused)?;
         Ok(json!({"path": write.path, "version": version, "hash": hash}))
-    }
-
-    /// What the API refuses too.
-    fn check(&self, path: &FilePath, content: &[u8]) -> Result<(), Wrong> {
-        if path.module().is_some_and(|module| module.reserved().is_some()) {
-            let text = format!("`{path}` has the name of a module that is Python's or Bifrost's");
-            return Err(wrong("ValueError", text));
-        }
-        let most = self.max_file;
-        if content.len() > most {
-            let text = format!("`{path}` is larger than {} KiB, the limit", most / 1024);
-            return Err(wrong("ValueError", text));
-        }
-        Ok(())
-    }
-
-    /// As the API does: a Python file that does not parse is not written.
-    async fn analyse(&self, path: &FilePath, content: &[u8]) -> Result<Analysis, Wrong> {
-        if !path.is_python() {
-            return Ok(Analysis::default());
-        }
-        let analysis = self.analyser.analyse(path, content).await;
-        let analysis =
-            analysis.map_err(|error| wrong("bifrost.BifrostError", error.to_string()))?;
-        match analysis.syntax_error {
-            None => Ok(analysis),
-            Some(error) => {
-                let (message, line) = (error.message, error.line);
-                let text = format!("`{path}` does not parse: {message} (line {line})");
-                Err(wrong("ValueError", text))
-            }
-        }
     }
 
     async fn delete(&mut self, delete: Path) -> Result<Value, Wrong> {
@@ -245,6 +218,21 @@ fn path(text: &str) -> Result<FilePath, Wrong> {
 
 fn parse<T: DeserializeOwned>(arguments: Value) -> Result<T, Wrong> {
     serde_json::from_value(arguments).map_err(|error| wrong("TypeError", error.to_string()))
+}
+
+/// What the API refuses too, as exceptions.
+fn not_admitted(path: &FilePath, refusal: Refusal) -> Wrong {
+    let text = match refusal {
+        Refusal::Analysis(error) => return wrong("bifrost.BifrostError", error.to_string()),
+        Refusal::TooLarge(kib) => format!("`{path}` is larger than {kib} KiB, the limit"),
+        Refusal::Reserved(_) => {
+            format!("`{path}` has the name of a module that is Python's or Bifrost's")
+        }
+        Refusal::Syntax(SyntaxError { message, line, .. }) => {
+            format!("`{path}` does not parse: {message} (line {line})")
+        }
+    };
+    wrong("ValueError", text)
 }
 
 fn refused(error: SourceError) -> Wrong {

@@ -95,7 +95,7 @@ async fn talk(
         cancel: &request.cancel,
         replies: &reply,
     };
-    let max_file = request.limits.max_file_kb as usize * 1024;
+    let max_file = request.limits.max_file_kb;
     let answer = Calls::new(&request.access, tools.sources, tools.analyser, max_file);
     let help = async {
         tokio::join!(write(writing, opening, replies), answer_all(answer, calls, &reply));

@@ -9,6 +9,7 @@ use crate::{
     outcome::outcome,
     output,
     request::NotStarted,
+    scratch::{Scratch, Scratches},
     sources::Sources,
     tools::socket_pair,
     zygote::{Child, Pool},
@@ -30,6 +31,7 @@ pub(crate) struct Tools<'a> {
     pub runs: &'a Pool,
     pub sources: &'a Sources,
     pub analyser: &'a dyn Analyser,
+    pub scratches: &'a Scratches,
 }
 
 /// The bundles of one run.
@@ -49,10 +51,11 @@ pub(crate) struct Started {
 pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunReport, NotStarted> {
     let begun = Instant::now();
     check(&request)?;
-    let opening = opening(&request)?;
+    let scratch = Arc::new(tools.scratches.make().map_err(NotStarted::Scratch)?);
+    let opening = opening(&request, &scratch)?;
     let files = load(tools.bundles, &request).await?;
     let loaded = Instant::now();
-    let started = start(tools.runs, &files).await?;
+    let started = start(tools.runs, &files, scratch).await?;
     drop(files);
     let forked = Instant::now();
     let held = converse(&tools, &request, started, opening).await;
@@ -80,7 +83,7 @@ fn check(request: &RunRequest) -> Result<(), NotStarted> {
 }
 
 /// The first frames to the child.
-fn opening(request: &RunRequest) -> Result<Vec<Bytes>, NotStarted> {
+fn opening(request: &RunRequest, scratch: &Scratch) -> Result<Vec<Bytes>, NotStarted> {
     let inputs =
         large_frames(&request.inputs).map_err(|error| NotStarted::Inputs(error.to_string()))?;
     let start = StartRun {
@@ -93,6 +96,7 @@ fn opening(request: &RunRequest) -> Result<Vec<Bytes>, NotStarted> {
         },
         entry: EntryInfo { module: &request.entry.module, function: &request.entry.function },
         limits: limits(request),
+        scratch: scratch.path(),
         value: inputs.value,
         parts: inputs.parts,
     };
@@ -144,7 +148,7 @@ impl From<NoBundle> for NotStarted {
     }
 }
 
-async fn start(runs: &Pool, files: &Files) -> Result<Started, NotStarted> {
+async fn start(runs: &Pool, files: &Files, scratch: Arc<Scratch>) -> Result<Started, NotStarted> {
     let (socket, theirs) = socket_pair()?;
     let (output, written) = output::pair()?;
     let bundles: Vec<_> = std::iter::once(&files.global).chain(&files.own).collect();
@@ -152,6 +156,6 @@ async fn start(runs: &Pool, files: &Files) -> Result<Started, NotStarted> {
         bundles.iter().flat_map(|bundle| [bundle.file.clone(), bundle.codes()]).collect();
     let mut descriptors: Vec<BorrowedFd<'_>> = vec![theirs.as_fd(), written.as_fd()];
     descriptors.extend(memory.iter().map(|file| file.as_fd()));
-    let child = runs.spawn(&descriptors).await?;
+    let child = runs.spawn(&descriptors, Some(scratch)).await?;
     Ok(Started { child, socket, output })
 }

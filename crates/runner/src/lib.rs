@@ -2,7 +2,8 @@
 //! sealed memory, heard through a socket, killed with everything it started.
 //!
 //! The way of one run, file by file: [`Runner::run`] → `execution` asks `bundles` for the two
-//! scopes' files (`bundle` has the layout) → `zygote` forks a child over the `control` channel →
+//! scopes' files (`bundle` has the layout) and `scratch` for a directory → `zygote` forks a child over
+//! the `control` channel →
 //! `conversation`: `listening` reads its `frames`, `calls` answers the SDK, `logs` and `output` keep what it says
 //! → `watching` ends it in time → `outcome` says how it went. The Python side is `python/`, and
 //! `docs/runtime-protocol.md` is what both keep to.
@@ -26,6 +27,7 @@ mod python;
 mod request;
 mod runner;
 mod runtime_files;
+mod scratch;
 mod sources;
 mod tools;
 mod watching;

@@ -6,6 +6,7 @@ use crate::{
     bundles::Bundles,
     execution::{self, Tools},
     runtime_files,
+    scratch::Scratches,
     sources::Sources,
     zygote::{Kind, Launch, Pool},
 };
@@ -18,7 +19,8 @@ use store::Store;
 pub struct RunnerOptions {
     /// The interpreter; `None` to look for one on the search path.
     pub python: Option<PathBuf>,
-    /// Where the Python side is laid out; must be readable by everyone who runs workflows.
+    /// Where the Python side is laid out and runs have their scratch directories; must be readable
+    /// by everyone who runs workflows.
     pub data_dir: PathBuf,
     /// Bytes of memory for bundles and code objects that no run holds at the moment.
     pub bundle_memory: u64,
@@ -47,6 +49,11 @@ pub enum RunnerError {
     /// The Python side could not be written to disk.
     #[error("the Python runtime could not be laid out in `{0}`: {1}; check space and permissions")]
     Files(PathBuf, io::Error),
+    /// There is nowhere for runs to write.
+    #[error(
+        "no scratch directories can be made in `{0}`: {1}; check its path, space and permissions"
+    )]
+    Scratch(PathBuf, io::Error),
     /// The Python side does not start.
     #[error(transparent)]
     Zygote(#[from] ZygoteFailed),
@@ -64,6 +71,7 @@ struct Inner {
     bundles: Bundles,
     sources: Sources,
     analyser: ChildAnalyser,
+    scratches: Scratches,
 }
 
 impl Runner {
@@ -72,6 +80,8 @@ impl Runner {
         let python = Python::find(options.python.as_deref()).await?;
         let runtime = runtime_files::lay_out(&options.data_dir)
             .map_err(|error| RunnerError::Files(options.data_dir.clone(), error))?;
+        let scratches = Scratches::open(&options.data_dir)
+            .map_err(|error| RunnerError::Scratch(options.data_dir.clone(), error))?;
         let launch = Launch { python: python.executable.clone(), runtime };
         let pool = |kind| Arc::new(Pool::new(kind, launch.clone(), options.forks_per_zygote));
         let (runs, tools) = (pool(Kind::Run), pool(Kind::Tools));
@@ -80,7 +90,8 @@ impl Runner {
         let bundles =
             Bundles::new(sources.clone(), options.bundle_memory, tools.clone(), runs.clone());
         let analyser = ChildAnalyser::new(tools);
-        Ok(Self { inner: Arc::new(Inner { python, runs, bundles, sources, analyser }) })
+        let inner = Inner { python, runs, bundles, sources, analyser, scratches };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Runs one execution to its one outcome.
@@ -91,8 +102,8 @@ impl Runner {
         &self,
         request: RunRequest,
     ) -> impl Future<Output = Result<RunReport, NotStarted>> + Send {
-        let Inner { runs, bundles, sources, analyser, .. } = &*self.inner;
-        execution::run(Tools { bundles, runs, sources, analyser }, request)
+        let Inner { runs, bundles, sources, analyser, scratches, .. } = &*self.inner;
+        execution::run(Tools { bundles, runs, sources, analyser, scratches }, request)
     }
 
     /// Reads Python files without running them, for the rooms that write files.

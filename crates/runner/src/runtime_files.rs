@@ -18,7 +18,8 @@ struct Embedded;
 /// Whoever comes first makes it, under a temporary name that is renamed when complete, so a
 /// directory of the final name is always whole.
 pub(crate) fn lay_out(dir: &Path) -> io::Result<PathBuf> {
-    let parent = dir.join("runtime");
+    // A zygote works in `/`.
+    let parent = std::path::absolute(dir)?.join("runtime");
     let files = files();
     let target = parent.join(hash(&files));
     if target.is_dir() {
@@ -77,5 +78,12 @@ mod tests {
         assert!(first.join("bifrost_runtime/zygote.py").is_file());
         assert_eq!(lay_out(dir.path()).unwrap(), first);
         assert_eq!(std::fs::read_dir(dir.path().join("runtime")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_relative_directory_is_found_from_anywhere() {
+        let dir = tempfile::tempdir_in(".").unwrap();
+        let relative = std::path::Path::new(dir.path().file_name().unwrap());
+        assert!(lay_out(relative).unwrap().is_absolute());
     }
 }

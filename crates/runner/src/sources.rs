@@ -1,7 +1,7 @@
 //! Where files come from and logs go to: the runner's whole view of the store, in one place.
 
 use domain::{
-    Access, ExecutionId, FilePath, Scope, Timestamp, analysis::Analysis, execution::LogLine,
+    Access, ExecutionId, FilePath, Scope, Timestamp, analysis::Workflow, execution::LogLine,
 };
 use std::collections::HashMap;
 use store::{
@@ -129,7 +129,7 @@ impl Sources {
         access: &Access,
         path: FilePath,
         content: &[u8],
-        analysis: Analysis,
+        workflows: Vec<Workflow>,
     ) -> Result<(u32, String), SourceError> {
         let write = WriteFile {
             path,
@@ -137,7 +137,7 @@ impl Sources {
             message: None,
             source: "sdk",
             precondition: Precondition::Any,
-            workflows: analysis.workflows,
+            workflows,
             now: now(),
         };
         match self.0.scoped(access).write_file(write).await {

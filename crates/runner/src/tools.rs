@@ -60,7 +60,7 @@ pub(crate) async fn ask(
     let mut child = {
         let own = [theirs.as_fd(), silence.as_fd(), with];
         let descriptors: Vec<_> = own.into_iter().chain(more).collect();
-        pool.spawn(&descriptors).await?
+        pool.spawn(&descriptors, None).await?
     };
     drop(theirs);
     let talk = converse(ours, question);

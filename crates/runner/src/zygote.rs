@@ -8,7 +8,7 @@ pub use child::SpawnFailed;
 pub(crate) use child::{Child, Exit};
 pub(crate) use pool::{Kind, Launch, Pool, Warm};
 
-use crate::control::Control;
+use crate::{control::Control, scratch::Scratch};
 use events::{Event, Notice};
 use serde_json::json;
 use std::{
@@ -57,6 +57,8 @@ struct Shared {
 struct Entry {
     pid: Option<i32>,
     events: mpsc::UnboundedSender<Event>,
+    /// Removed with the entry, which stays until the child is reaped, whoever still waits for it.
+    scratch: Option<Arc<Scratch>>,
 }
 
 impl Zygote {
@@ -94,9 +96,11 @@ impl Zygote {
         self: &Arc<Self>,
         run: String,
         descriptors: &[BorrowedFd<'_>],
+        scratch: Option<Arc<Scratch>>,
     ) -> Result<Child, SpawnFailed> {
         let (sender, events) = mpsc::unbounded_channel();
-        self.shared.children().insert(run.clone(), Entry { pid: None, events: sender });
+        let entry = Entry { pid: None, events: sender, scratch };
+        self.shared.children().insert(run.clone(), entry);
         self.shared.forks.fetch_add(1, Ordering::Relaxed);
         let packet = json!({"op": "spawn", "run": run}).to_string();
         let child = Child::new(run, self.clone(), events);
@@ -172,17 +176,18 @@ impl Shared {
     }
 
     fn pass_on(&self, notice: Notice) {
-        let mut children = self.children();
         let run = notice.run;
         match notice.event {
             Event::Exited(_) | Event::ForkFailed(_) => {
-                if let Some(entry) = children.remove(&run) {
+                let entry = self.children().remove(&run);
+                if let Some(Entry { events, scratch, .. }) = entry {
+                    drop(scratch);
                     // A run that was given up has nobody to tell.
-                    let _given_up = entry.events.send(notice.event);
+                    let _given_up = events.send(notice.event);
                 }
             }
             Event::Forked(pid) => {
-                if let Some(entry) = children.get_mut(&run) {
+                if let Some(entry) = self.children().get_mut(&run) {
                     entry.pid = Some(pid);
                     let _given_up = entry.events.send(notice.event);
                 }

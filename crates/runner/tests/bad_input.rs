@@ -203,7 +203,10 @@ def run():
 ";
     let seen = result(&stage.run(source).await);
     for name in seen[0].as_object().unwrap().keys() {
-        assert!(["HOME", "LANG", "LC_CTYPE", "PATH", "TZ"].contains(&name.as_str()), "{name}");
+        assert!(
+            ["HOME", "LANG", "LC_CTYPE", "PATH", "TMPDIR", "TZ"].contains(&name.as_str()),
+            "{name}"
+        );
     }
     for (number, target) in seen[1].as_object().unwrap() {
         let target = target.as_str().unwrap();

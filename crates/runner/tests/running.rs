@@ -202,6 +202,30 @@ def run():
 }
 
 #[tokio::test]
+async fn what_may_not_be_written_is_refused_with_its_reason() {
+    let stage = stage().await;
+    let source = "
+from bifrost import files
+def run():
+    said = []
+    for path, content in [('json.py', ''), ('bad.py', 'x = 1\\ndef ('), ('nul.py', 'x = 1\\0'),
+                          ('huge', 'x' * (1024 * 1024 + 1))]:
+        try:
+            files.write(path, content)
+        except ValueError as error:
+            said.append(str(error))
+    return said
+";
+    let said = [
+        "`json.py` has the name of a module that is Python's or Bifrost's",
+        "`bad.py` does not parse: invalid syntax (line 2)",
+        "`nul.py` does not parse: source code cannot contain null bytes (line 0)",
+        "`huge` is larger than 1024 KiB, the limit",
+    ];
+    assert_eq!(result(&stage.run(source).await), json!(said));
+}
+
+#[tokio::test]
 async fn a_request_for_another_organization_than_its_access_is_refused() {
     let stage = stage().await;
     let mut request = stage.request(stage.world.acme).await;

@@ -7,12 +7,8 @@ use crate::{
     migrations, sqlite,
 };
 use domain::{Access, Scope};
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode};
 use std::sync::Arc;
-use tokio::sync::{Mutex, MutexGuard};
 
 /// The database. Cheap to clone; nothing can be asked of it without saying for whom.
 #[derive(Clone)]
@@ -21,9 +17,7 @@ pub struct Store(Arc<Db>);
 struct Db {
     connection: DatabaseConnection,
     guard: Guard,
-    /// SQLite has one writer. Queueing for it here is fair and wakes at once, while SQLite's own
-    /// busy handler sleeps between tries.
-    writer: Mutex<()>,
+    writers: sqlite::Writers,
 }
 
 /// Why somebody needs to see beyond one organization. Every use is listed in
@@ -80,7 +74,8 @@ impl Store {
             return Err(StoreError::Unsupported(scheme.to_owned()));
         }
         let connection = sqlite::connect(url, create).await?;
-        Ok(Self(Arc::new(Db { connection, guard: Guard::new(CATALOG), writer: Mutex::new(()) })))
+        let (guard, writers) = (Guard::new(CATALOG), sqlite::Writers::default());
+        Ok(Self(Arc::new(Db { connection, guard, writers })))
     }
 
     /// Applies what is missing; the names of what was applied.
@@ -115,15 +110,8 @@ impl Store {
 }
 
 impl Db {
-    async fn begin(&self, mode: SqliteTransactionMode) -> Result<DatabaseTransaction, StoreError> {
-        let options =
-            TransactionOptions { sqlite_transaction_mode: Some(mode), ..Default::default() };
-        Ok(self.connection.begin_with_options(options).await?)
-    }
-
     async fn write(&self) -> Result<Write<'_>, StoreError> {
-        let turn = self.writer.lock().await;
-        let transaction = self.begin(SqliteTransactionMode::Immediate).await?;
+        let (turn, transaction) = self.writers.begin(&self.connection).await?;
         Ok(Write { transaction, guard: &self.guard, _turn: turn })
     }
 }
@@ -132,7 +120,7 @@ impl Db {
 pub(crate) struct Write<'a> {
     transaction: DatabaseTransaction,
     guard: &'a Guard,
-    _turn: MutexGuard<'a, ()>,
+    _turn: sqlite::Turn<'a>,
 }
 
 impl Write<'_> {
@@ -187,7 +175,8 @@ impl Scoped {
     }
 
     pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
-        let transaction = self.db.begin(SqliteTransactionMode::Deferred).await?;
+        let transaction =
+            sqlite::begin(&self.db.connection, SqliteTransactionMode::Deferred).await?;
         Ok(Snapshot { transaction, guard: &self.db.guard, scope: self.scope() })
     }
 

@@ -1,11 +1,24 @@
 //! All that is particular to SQLite: how it is opened, who may write, how it names its errors.
 
 use crate::{StoreError, error::driver_error};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 use std::time::Duration;
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::{Instant, timeout},
+};
 
 /// How long a statement waits for another process that is writing.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// How long a writer waits for those of this process before it.
+const QUEUE: Duration = Duration::from_secs(10);
+
+/// What a writer waits before somebody else's failure counts as its own.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Connections: SQLite reads in parallel and writes one at a time, so a few do.
 const CONNECTIONS: u32 = 8;
@@ -38,6 +51,50 @@ pub(crate) async fn connect(url: &str, create: bool) -> Result<DatabaseConnectio
         StoreError::CannotOpen(_) => StoreError::CannotOpen(path),
         other => other,
     })
+}
+
+/// Those of this process who want to write. SQLite has one writer; queueing for it here is fair and
+/// wakes at once, while SQLite's own busy handler sleeps between tries.
+///
+/// Holds the moment at which somebody last found that another process does not let go of the
+/// database. Whoever had been queueing by then has waited for the same lock, and is told so at once:
+/// else each would wait [`BUSY`] after the one before it.
+#[derive(Default)]
+pub(crate) struct Writers(Mutex<Option<Instant>>);
+
+/// The right to write, for as long as it is held.
+pub(crate) struct Turn<'a> {
+    _queue: MutexGuard<'a, Option<Instant>>,
+}
+
+impl Writers {
+    /// Begins a transaction that writes, when it is its turn.
+    pub(crate) async fn begin(
+        &self,
+        connection: &DatabaseConnection,
+    ) -> Result<(Turn<'_>, DatabaseTransaction), StoreError> {
+        let came = Instant::now();
+        let turn = timeout(QUEUE, self.0.lock()).await;
+        let mut locked = turn.map_err(|_| StoreError::Locked)?;
+        if locked.is_some_and(|moment| moment.duration_since(came) >= PATIENCE) {
+            return Err(StoreError::Locked);
+        }
+        let begun = begin(connection, SqliteTransactionMode::Immediate).await;
+        if let Err(StoreError::Locked) = begun {
+            *locked = Some(Instant::now());
+        }
+        Ok((Turn { _queue: locked }, begun?))
+    }
+}
+
+/// Begins a transaction.
+pub(crate) async fn begin(
+    connection: &DatabaseConnection,
+    mode: SqliteTransactionMode,
+) -> Result<DatabaseTransaction, StoreError> {
+    let sqlite_transaction_mode = Some(mode);
+    let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
+    Ok(connection.begin_with_options(options).await?)
 }
 
 /// SQLite's primary result code (the low byte of the extended one).

@@ -65,6 +65,7 @@ def _renumber(descriptors: list[int]) -> list[int]:
 
 def _run(start: dict[str, Any], stream: protocol.FrameStream, descriptors: list[int]) -> None:
     inputs = stream.receive_value(start)
+    _move_to(start.get("scratch"))
     index = _index(descriptors)
     loader = install(index)
     log = Log(stream)
@@ -96,6 +97,18 @@ def _run(start: dict[str, Any], stream: protocol.FrameStream, descriptors: list[
     log.report_dropped()
     for number, text in enumerate(end, 1):
         stream.send(text, end=number == len(end))
+
+
+def _move_to(scratch: str | None) -> None:
+    """Work in the run's own directory, and have everybody put temporary files there."""
+    if scratch is None:
+        return
+    os.chdir(scratch)
+    os.environ["HOME"] = os.environ["TMPDIR"] = scratch
+    tempfile = sys.modules.get("tempfile")
+    if tempfile is not None:
+        # Imported ahead, it may have chosen already.
+        tempfile.tempdir = None
 
 
 def _index(descriptors: list[int]) -> ModuleIndex:

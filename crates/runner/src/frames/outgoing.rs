@@ -61,6 +61,8 @@ pub(crate) struct StartRun<'a> {
     pub execution: ExecutionInfo<'a>,
     pub entry: EntryInfo<'a>,
     pub limits: ChildLimits,
+    /// Where it may write, an absolute path.
+    pub scratch: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]

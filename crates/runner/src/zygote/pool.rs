@@ -1,7 +1,7 @@
 //! The one current zygote of a kind: started when needed, replaced when gone or worn out.
 
 use super::{Child, SpawnFailed, Zygote, ZygoteFailed};
-use crate::memfile::MemFile;
+use crate::{memfile::MemFile, scratch::Scratch};
 use std::{
     os::fd::{AsFd, BorrowedFd},
     path::PathBuf,
@@ -76,19 +76,27 @@ impl Pool {
         self.zygote().await.map(drop)
     }
 
-    /// A new child with these descriptors, alive. A zygote that goes at that very moment is
-    /// replaced once before it is an error.
-    pub(crate) async fn spawn(&self, with: &[BorrowedFd<'_>]) -> Result<Child, SpawnFailed> {
-        match self.try_spawn(with).await {
-            Err(SpawnFailed::Lost | SpawnFailed::Channel(_)) => self.try_spawn(with).await,
+    /// A new child with these descriptors, alive; `scratch` is let go when the child is. A zygote
+    /// that goes at that very moment is replaced once before it is an error.
+    pub(crate) async fn spawn(
+        &self,
+        with: &[BorrowedFd<'_>],
+        scratch: Option<Arc<Scratch>>,
+    ) -> Result<Child, SpawnFailed> {
+        match self.try_spawn(with, scratch.clone()).await {
+            Err(SpawnFailed::Lost | SpawnFailed::Channel(_)) => self.try_spawn(with, scratch).await,
             done => done,
         }
     }
 
-    async fn try_spawn(&self, with: &[BorrowedFd<'_>]) -> Result<Child, SpawnFailed> {
+    async fn try_spawn(
+        &self,
+        with: &[BorrowedFd<'_>],
+        scratch: Option<Arc<Scratch>>,
+    ) -> Result<Child, SpawnFailed> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed).to_string();
         let zygote = self.zygote().await?;
-        let mut child = zygote.spawn(run, with).await?;
+        let mut child = zygote.spawn(run, with, scratch).await?;
         match tokio::time::timeout(ANSWER_LIMIT, child.forked()).await {
             Ok(forked) => forked.map(|_pid| child),
             Err(_) => {
