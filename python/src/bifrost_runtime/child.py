@@ -108,7 +108,7 @@ def _move_to(scratch: str | None) -> None:
     tempfile = sys.modules.get("tempfile")
     if tempfile is not None:
         # Imported ahead, it may have chosen already.
-        tempfile.tempdir = None
+        vars(tempfile)["tempdir"] = None
 
 
 def _index(descriptors: list[int]) -> ModuleIndex:
