@@ -20,12 +20,14 @@ pub async fn run(options: AdminOptions) -> anyhow::Result<ExitCode> {
     match options.action {
         AdminAction::CreateOrganization { slug, name, json } => {
             let store = open(options.places).await?;
-            let created = create_organization(&store, &slug, name).await?;
+            let created = create_organization(&store, slug, name).await?;
             tell(json, &created)
         }
         AdminAction::CreateUser { organization, email, role, name, password_stdin, json } => {
-            let role: Role = role.parse()?;
             let password = if password_stdin { Some(read_password()?) } else { None };
+            if password.is_none() {
+                talk::say("note: without --password-stdin nobody can sign in as this user yet");
+            }
             let store = open(options.places).await?;
             let organization = find(&store, &organization).await?;
             let name = name.unwrap_or_else(|| email.clone());
@@ -45,10 +47,9 @@ async fn open(places: Places) -> anyhow::Result<Store> {
 /// Adds an organization; the created one as the API shows it.
 pub async fn create_organization(
     store: &Store,
-    slug: &str,
+    slug: Slug,
     name: String,
 ) -> anyhow::Result<serde_json::Value> {
-    let slug = Slug::parse(slug)?;
     if name.trim().is_empty() {
         bail!("the name is empty");
     }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::Slug;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Runs Python automations for many organizations from one code base.
@@ -41,7 +42,7 @@ pub struct Places {
     #[arg(long, global = true, env = "BIFROST_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// File that holds the database URL, for URLs with a password
-    #[arg(long, global = true, env = "BIFROST_DATABASE_URL_FILE", conflicts_with = "database_url")]
+    #[arg(long, global = true, env = "BIFROST_DATABASE_URL_FILE")]
     pub database_url_file: Option<PathBuf>,
     /// Configuration file [default: ./bifrost.toml, if there is one]
     #[arg(long, global = true, env = "BIFROST_CONFIG")]
@@ -135,8 +136,8 @@ pub enum AdminAction {
     /// Add an organization
     CreateOrganization {
         /// Short name: a-z, 0-9 and `-`, 2 to 63 characters; it never changes
-        #[arg(long)]
-        slug: String,
+        #[arg(long, value_parser = Slug::parse)]
+        slug: Slug,
         /// Name for people
         #[arg(long)]
         name: String,
@@ -154,7 +155,7 @@ pub enum AdminAction {
         email: String,
         /// `admin`, `ops` or `viewer`
         #[arg(long)]
-        role: String,
+        role: domain::Role,
         /// Name for people [default: the address]
         #[arg(long)]
         name: Option<String>,

@@ -97,7 +97,14 @@ fn data(places: Places, configured: Configured) -> anyhow::Result<Data> {
     let directory = places.data_dir.or(configured.data_dir);
     let directory = directory.unwrap_or_else(|| PathBuf::from("bifrost-data"));
     let from_file = places.database_url_file.map(|path| read_secret(&path)).transpose()?;
-    let url = places.database_url.or(from_file).or(configured.database_url);
+    // Of a flag and a variable for the same thing the flag wins, also across the two spellings.
+    let variable = std::env::var("BIFROST_DATABASE_URL").ok();
+    let url_is_flag = places.database_url.is_some() && places.database_url != variable;
+    let url = match url_is_flag {
+        true => places.database_url,
+        false => from_file.or(places.database_url),
+    };
+    let url = url.or(configured.database_url);
     let default = || format!("sqlite:{}", directory.join("bifrost.db").display());
     Ok(Data { database_url: url.unwrap_or_else(default), directory })
 }

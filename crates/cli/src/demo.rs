@@ -245,7 +245,7 @@ fn moment(value: &Value) -> anyhow::Result<i64> {
 
 async fn set_up(store: &Store, password: &str) -> anyhow::Result<()> {
     for (slug, name) in [("acme", "Acme"), ("globex", "Globex")] {
-        admin::create_organization(store, slug, name.to_owned()).await?;
+        admin::create_organization(store, domain::Slug::parse(slug)?, name.to_owned()).await?;
     }
     for (slug, email) in PEOPLE {
         let organization = admin::find(store, slug).await?;

@@ -34,7 +34,14 @@ pub async fn run(options: DoctorOptions) -> anyhow::Result<ExitCode> {
 fn directory(data: &Data) -> Result<String, String> {
     let shown = data.directory.display();
     if !data.directory.exists() {
-        return Ok(format!("`{shown}` is not there yet; `bifrost serve` makes it"));
+        let parents = data.directory.ancestors().skip(1);
+        let here = Path::new(".");
+        let parent = parents.map(|parent| if parent == Path::new("") { here } else { parent });
+        let parent = parent.into_iter().find(|parent| parent.exists()).unwrap_or(here);
+        return match tempfile::tempfile_in(parent) {
+            Ok(_) => Ok(format!("`{shown}` is not there yet; `bifrost serve` makes it")),
+            Err(error) => Err(format!("`{shown}` cannot be made ({error}); choose another one")),
+        };
     }
     match tempfile::tempfile_in(&data.directory) {
         Ok(_) => Ok(format!("`{shown}` can be written")),

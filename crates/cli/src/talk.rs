@@ -1,8 +1,8 @@
 //! Words for people on standard error, data for programs on standard output.
-#![allow(clippy::print_stdout, reason = "this is the place that prints data")]
 
 use crate::arguments::Arguments;
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
+use store::{CreateOrganizationError, CreateUserError};
 use tracing_subscriber::EnvFilter;
 
 /// Sends the log to standard error.
@@ -23,18 +23,25 @@ pub fn say(line: &str) {
     eprintln!("{line}");
 }
 
-/// One line of data to standard output.
+/// One line of data to standard output. A reader who has seen enough ends the program.
 pub fn print(line: &str) {
-    println!("{line}");
+    let mut output = std::io::stdout().lock();
+    if let Err(error) = writeln!(output, "{line}") {
+        say(&format!("error: standard output: {error}"));
+        std::process::exit(1);
+    }
 }
 
 /// Data as one line of JSON.
 pub fn print_json(value: &serde_json::Value) {
-    println!("{value}");
+    print(&value.to_string());
 }
 
-/// Says why a command failed, causes included, and gives its exit code.
+/// Says why a command failed, causes included, and gives its exit code: 3 when what was to be made
+/// is there already, else 1.
 pub fn failed(error: &anyhow::Error) -> ExitCode {
     say(&format!("error: {error:#}"));
-    ExitCode::from(1)
+    let is_taken = matches!(error.downcast_ref(), Some(CreateOrganizationError::SlugTaken(_)))
+        || matches!(error.downcast_ref(), Some(CreateUserError::EmailTaken(_)));
+    ExitCode::from(if is_taken { 3 } else { 1 })
 }

@@ -73,18 +73,23 @@ fn up_down_to_nothing_and_up_again_with_data_at_each_step() {
 fn admin_refuses_what_cannot_be() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path();
-    let refused = |arguments: &[&str], input: &str, why: &str| {
+    let ends = |code: i32, arguments: &[&str], input: &str, why: &str| {
         let output = bifrost(data, arguments, input);
         let talk = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {talk}");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {talk}");
         assert!(talk.contains(why), "`{why}` is not in: {talk}");
     };
+    let refused = |arguments: &[&str], input: &str, why: &str| ends(1, arguments, input, why);
     let organization = |slug| ["admin", "create-organization", "--slug", slug, "--name", "X"];
     refused(&organization("global"), "", "reserved");
-    refused(&organization("A B"), "", "not a slug");
+    ends(2, &organization("A B"), "", "not a slug");
+    ends(0, &organization("acme"), "", "");
+    ends(3, &organization("acme"), "", "exists already");
     refused(&user("nobody", "a@b.test", "admin"), PASSWORD, "there is no organization");
     refused(&user("global", "a@b.test", "admin"), PASSWORD, "Global has no users");
-    refused(&user("provider", "a@b.test", "king"), PASSWORD, "not a role");
+    ends(2, &user("provider", "a@b.test", "king"), PASSWORD, "not a role");
+    ends(0, &user("provider", "c@d.test", "ops"), PASSWORD, "");
+    ends(3, &user("provider", "c@d.test", "ops"), PASSWORD, "exists already");
     refused(&user("provider", "nonsense", "admin"), PASSWORD, "not an e-mail address");
     refused(&user("provider", "a@b.test", "admin"), "short", "at least 8 characters");
     let usage = bifrost(data, &["admin", "create-organization"], "");

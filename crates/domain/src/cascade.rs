@@ -91,15 +91,28 @@ pub struct Candidate<T> {
     pub reason: &'static str,
 }
 
+impl<T> Resolution<T> {
+    /// Whether this is a plain module: as everywhere in Python, nothing can be imported below it,
+    /// whatever lies in a directory of its name.
+    pub fn hides_what_is_below(&self) -> bool {
+        matches!(self, Self::File { form: Form::Module, .. })
+    }
+}
+
 /// All candidates for `name` in the order in which they are asked, with the reason for each.
+/// `hidden` says that a name above it is a plain module.
 ///
 /// The winner is the chosen one: this calls [`resolve_module`] and only words its decision.
 pub fn explain<T: Clone + PartialEq>(
     name: &ModuleName,
     own: &Offer<T>,
     global: &Offer<T>,
+    hidden: bool,
 ) -> Vec<Candidate<T>> {
-    let resolution = resolve_module(own.clone(), global.clone());
+    let resolution = match hidden {
+        true => Resolution::None,
+        false => resolve_module(own.clone(), global.clone()),
+    };
     [(Side::Own, own), (Side::Global, global)]
         .into_iter()
         .flat_map(|(side, offer)| candidates(name, side, offer))
@@ -138,7 +151,7 @@ fn judge<T: PartialEq>(mut candidate: Candidate<T>, resolution: &Resolution<T>) 
         Resolution::File { side: Side::Own, .. } => (false, "the organization's own file wins"),
         Resolution::File { .. } => (false, "a directory never hides a file"),
         Resolution::Namespace => (true, "a namespace package over both scopes"),
-        Resolution::None => (false, "not there"),
+        Resolution::None => (false, "a name above it is a plain module, which has no submodules"),
     };
     candidate.chosen = chosen;
     candidate.reason = reason;

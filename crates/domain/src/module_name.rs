@@ -32,6 +32,11 @@ impl ModuleName {
         self.0.split('.').next().unwrap_or(&self.0)
     }
 
+    /// The names above it, outermost first: `a` and `a.b` for `a.b.c`.
+    pub fn parents(&self) -> impl Iterator<Item = Self> {
+        self.0.match_indices('.').map(|(at, _)| Self(self.0[..at].to_owned()))
+    }
+
     /// Where a scope would have it as a package, as a module, and as a namespace, in the order
     /// in which Python looks.
     pub fn places(&self) -> Places {

@@ -5,7 +5,10 @@ use crate::{
     files::{count, prefix_range},
     gate::Gate,
 };
-use domain::{ModuleName, Scope, cascade::Offer};
+use domain::{
+    ModuleName, Scope,
+    cascade::{Offer, resolve_module},
+};
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use uuid::Uuid;
 
@@ -25,6 +28,8 @@ pub struct Offers {
     pub own: Offer<ModuleFile>,
     /// Global's.
     pub global: Offer<ModuleFile>,
+    /// Whether a name above is a plain module, so that nothing of this can be imported.
+    pub hidden: bool,
 }
 
 #[derive(FromQueryResult)]
@@ -51,12 +56,28 @@ impl Scoped {
     pub async fn module_offers(&self, name: &ModuleName) -> Result<Offers, StoreError> {
         let gate = self.gate();
         let mut offers = self.module_files(&gate, name).await?;
+        offers.hidden = self.is_below_a_module(&gate, name).await?;
         let directory = name.places().directory;
         offers.global.directory = has_below(&gate, Scope::Global, &directory).await?;
         if self.scope() != Scope::Global {
             offers.own.directory = has_below(&gate, self.scope(), &directory).await?;
         }
         Ok(offers)
+    }
+
+    /// Whether a name above `name` is a plain module.
+    pub(crate) async fn is_below_a_module<C: ConnectionTrait>(
+        &self,
+        gate: &Gate<'_, C>,
+        name: &ModuleName,
+    ) -> Result<bool, StoreError> {
+        for parent in name.parents() {
+            let offers = self.module_files(gate, &parent).await?;
+            if resolve_module(offers.own, offers.global).hides_what_is_below() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The files that both scopes offer for `name`, directories left out: where there is a file,
@@ -74,7 +95,7 @@ impl Scoped {
             places.module.as_str().into(),
         ];
         let nothing = || Offer { package: None, module: None, directory: false };
-        let mut offers = Offers { own: nothing(), global: nothing() };
+        let mut offers = Offers { own: nothing(), global: nothing(), hidden: false };
         for row in gate.all::<Row, 4>(FILES, values).await? {
             let file = ModuleFile { version: count(row.version)?, hash: row.hash };
             let offer = match Scope::from_column(row.organization_id) {

@@ -84,8 +84,25 @@ impl Scoped {
                 Scope::Organization(_) => own = Some(row.workflow),
             }
         }
+        self.choose(gate, own, global).await
+    }
+
+    /// What a name means, from the rows that both scopes have for it. An own workflow overrides
+    /// Global's also where it does so by overriding its very file.
+    async fn choose<C: ConnectionTrait>(
+        &self,
+        gate: &Gate<'_, C>,
+        own: Option<Row>,
+        global: Option<Row>,
+    ) -> Result<Option<WorkflowEntry>, StoreError> {
+        let global_has_one = global.is_some();
         let own = self.reachable(gate, self.scope(), own).await?;
-        choose(own, self.reachable(gate, Scope::Global, global).await?)
+        let overrides = own.is_some() && global_has_one;
+        let global = match own {
+            Some(_) => None,
+            None => self.reachable(gate, Scope::Global, global).await?,
+        };
+        resolve(own, global).map(|(side, row)| entry(row, side, overrides)).transpose()
     }
 
     /// Workflows by name, each once, as the cascade has them.
@@ -102,9 +119,7 @@ impl Scoped {
             let Some((last, _)) = names.last_key_value() else { return Ok(found) };
             after.clone_from(last);
             for (own, global) in names.into_values() {
-                let own = self.reachable(&self.gate(), self.scope(), own).await?;
-                let global = self.reachable(&self.gate(), Scope::Global, global).await?;
-                found.extend(choose(own, global)?);
+                found.extend(self.choose(&self.gate(), own, global).await?);
                 if found.len() == limit as usize {
                     return Ok(found);
                 }
@@ -149,6 +164,7 @@ impl Scoped {
             }
             Resolution::Namespace | Resolution::None => false,
         };
+        let reachable = reachable && !self.is_below_a_module(gate, &name).await?;
         Ok(reachable.then_some(row))
     }
 }
@@ -182,11 +198,6 @@ pub(crate) async fn replace<C: ConnectionTrait>(
         gate.run(INSERT, values).await?;
     }
     Ok(())
-}
-
-fn choose(own: Option<Row>, global: Option<Row>) -> Result<Option<WorkflowEntry>, StoreError> {
-    let overrides = own.is_some() && global.is_some();
-    resolve(own, global).map(|(side, row)| entry(row, side, overrides)).transpose()
 }
 
 fn entry(row: Row, side: Side, overrides: bool) -> Result<WorkflowEntry, StoreError> {

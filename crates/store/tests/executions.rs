@@ -171,6 +171,8 @@ async fn a_hidden_file_hides_its_workflows_and_a_name_is_taken_once() {
     let own = vec![workflow("onboard", serde_json::json!({}))];
     world.write_with(world.acme, "workflows/onboard.py", "own", own.clone()).await;
     assert_eq!(side().await, Some(Side::Own));
+    assert!(scoped.workflow("onboard").await.unwrap().unwrap().overrides);
+    assert!(scoped.workflows(None, 10).await.unwrap()[0].overrides);
     world.write(world.acme, "workflows/onboard.py", "without").await;
     assert_eq!(side().await, None, "the organization's file has no such workflow any more");
     assert!(scoped.workflows(None, 10).await.unwrap().is_empty());

@@ -179,11 +179,13 @@ async fn offers_say_what_each_scope_has_for_a_name() {
     let offers = async |name: &str| {
         let name = domain::ModuleName::parse(name).unwrap();
         let offers = world.scoped(world.acme).module_offers(&name).await.unwrap();
-        let chosen = domain::cascade::explain(&name, &offers.own, &offers.global);
+        let chosen = domain::cascade::explain(&name, &offers.own, &offers.global, offers.hidden);
         let chosen = chosen.into_iter().filter(|candidate| candidate.chosen);
         chosen.map(|candidate| (candidate.side, candidate.form, candidate.path)).collect::<Vec<_>>()
     };
     assert_eq!(offers("shared").await, [(Side::Own, Form::Module, "shared.py".to_owned())]);
+    assert_eq!(offers("shared.ninja").await, [], "`shared` is a plain module for Acme");
+    world.write(world.acme, "shared/__init__.py", "").await;
     assert_eq!(
         offers("shared.ninja").await,
         [(Side::Global, Form::Module, "shared/ninja.py".to_owned())]

@@ -107,7 +107,7 @@ pub async fn explain(
     let name = ModuleName::parse(&query.name)
         .map_err(|error| Problem::invalid("/name", error.to_string()))?;
     let offers = state.scoped(&signed).module_offers(&name).await?;
-    let candidates = candidates_of(&name, &offers.own, &offers.global);
+    let candidates = candidates_of(&name, &offers.own, &offers.global, offers.hidden);
     let candidates: Vec<CandidateReply> = candidates.into_iter().map(Into::into).collect();
     let winner = candidates.iter().find(|candidate| candidate.chosen).cloned();
     Ok(Json(Explanation { name: query.name, winner, candidates }))

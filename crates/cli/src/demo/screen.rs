@@ -1,6 +1,6 @@
 //! What the demo shows: headings, facts and code, in colour on a terminal.
-#![allow(clippy::print_stdout, reason = "the demo's data is what it shows")]
 
+use crate::talk::print;
 use std::{io::IsTerminal, time::Instant};
 
 /// The place the demo writes to.
@@ -25,28 +25,28 @@ impl Screen {
     /// The next chapter.
     pub fn chapter(&mut self, title: &str) {
         self.chapter += 1;
-        println!("\n{}", self.painted("1;36", &format!("{}  {title}", self.chapter)));
+        print(&format!("\n{}", self.painted("1;36", &format!("{}  {title}", self.chapter))));
     }
 
     /// A plain line.
     pub fn line(&self, text: &str) {
-        println!("   {text}");
+        print(&format!("   {text}"));
     }
 
     /// A line about somebody.
     pub fn fact(&self, who: &str, text: &str) {
-        println!("   {} {text}", self.painted("1", &format!("{who:<8}")));
+        print(&format!("   {} {text}", self.painted("1", &format!("{who:<8}"))));
     }
 
     /// A line that proves something.
     pub fn proof(&self, text: &str) {
-        println!("   {} {text}", self.painted("32", "✓"));
+        print(&format!("   {} {text}", self.painted("32", "✓")));
     }
 
     /// A block of text as it is.
     pub fn block(&self, text: &str) {
         for line in text.lines() {
-            println!("   {}", self.painted("2", &format!("│ {line}")));
+            print(&format!("   {}", self.painted("2", &format!("│ {line}"))));
         }
     }
 

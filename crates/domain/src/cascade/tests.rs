@@ -71,9 +71,9 @@ proptest! {
         for text in NAMES {
             let name = ModuleName::parse(text).unwrap();
             let (own, global) = (offer(&own, &name), offer(&global, &name));
-            let explained = explain(&name, &own, &global);
+            let explained = explain(&name, &own, &global, false);
             let chosen: Vec<_> = explained.iter().filter(|candidate| candidate.chosen).collect();
-            match resolve_module(own, global) {
+            match resolve_module(own.clone(), global.clone()) {
                 Resolution::File { side, form, file } => {
                     prop_assert_eq!(chosen.len(), 1);
                     prop_assert_eq!((chosen[0].side, chosen[0].form, chosen[0].file), (side, form, Some(file)));
@@ -84,6 +84,9 @@ proptest! {
                 }
                 Resolution::None => prop_assert!(explained.is_empty()),
             }
+            let hidden = explain(&name, &own, &global, true);
+            prop_assert!(hidden.iter().all(|candidate| !candidate.chosen));
+            prop_assert_eq!(hidden.len(), explained.len());
         }
     }
 }

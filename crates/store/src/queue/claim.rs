@@ -62,6 +62,7 @@ struct StartedRow {
     workflow: String,
     inputs_json: String,
     timeout_seconds: Option<i64>,
+    requested_by: String,
     requested_by_user: Option<Uuid>,
 }
 
@@ -88,7 +89,7 @@ const CLAIM: &str = "UPDATE job_queue SET worker = $1, lease_until = $2, attempt
             WHERE everyones.id = $5) AS global_generation";
 const START: &str = "UPDATE executions SET status = 'running', started_at = $3, attempt = $4
     WHERE organization_id = $1 AND id = $2
-    RETURNING workflow, inputs_json, timeout_seconds, requested_by_user";
+    RETURNING workflow, inputs_json, timeout_seconds, requested_by, requested_by_user";
 const PEOPLE: &str = "SELECT organizations.slug, organizations.name, organizations.status,
     organizations.settings_json, users.email AS person_email, users.name AS person_name
     FROM organizations LEFT JOIN users ON users.organization_id = $1 AND users.id = $2
@@ -139,7 +140,12 @@ impl System {
         let people = gate.one::<PeopleRow, 2>(PEOPLE, [owner(), asked_by.into()]).await?;
         let organization = people.ok_or_else(gone)?;
         let person = organization.person_email.zip(organization.person_name);
-        let user = asked_by.zip(person).map(|(id, (email, name))| (UserId(id), email, name));
+        // A provider's person who acts is no user of the organization: their address must do.
+        let stranger = || (started.requested_by.clone(), started.requested_by.clone());
+        let user = asked_by.map(|id| {
+            let (email, name) = person.unwrap_or_else(stranger);
+            (UserId(id), email, name)
+        });
         let settings = serde_json::from_str(&organization.settings_json);
         let slug = Slug::parse(&organization.slug);
         let scoped = Scoped::within(self, &access);
