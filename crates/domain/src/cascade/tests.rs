@@ -73,7 +73,7 @@ proptest! {
             let (own, global) = (offer(&own, &name), offer(&global, &name));
             let explained = explain(&name, &own, &global, false);
             let chosen: Vec<_> = explained.iter().filter(|candidate| candidate.chosen).collect();
-            match resolve_module(own.clone(), global.clone()) {
+            match resolve_module(own, global) {
                 Resolution::File { side, form, file } => {
                     prop_assert_eq!(chosen.len(), 1);
                     prop_assert_eq!((chosen[0].side, chosen[0].form, chosen[0].file), (side, form, Some(file)));
