@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use serde_json::{Value, json};
-use std::process::Command;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
 use testkit::{Client, Server, ServerOptions};
 
 const NAP: &str = "
@@ -69,6 +72,47 @@ async fn a_running_execution_is_cancelled_at_once() {
     let reply = acme.post(&format!("/api/executions/{id}/cancel"), &json!({})).await;
     assert!(matches!(reply.status, 200 | 202), "{reply:?}");
     assert_eq!(status_after(&acme, &id, &["running"]).await, "cancelled");
+}
+
+#[test]
+fn a_data_directory_may_be_relative_as_the_default_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bifrost"))
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .current_dir(directory.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let told: Vec<String> = lines.take(1).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(told.iter().any(|line| line.starts_with("listening on ")), "{told:?}");
+    assert!(directory.path().join("bifrost-data/bifrost.db").exists());
+}
+
+#[test]
+fn a_reader_that_leaves_early_ends_a_command_quietly() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_bifrost");
+    let script = format!("{program} doctor --data-dir d | true");
+    let output =
+        Command::new("sh").args(["-c", &script]).current_dir(directory.path()).output().unwrap();
+    let talk = String::from_utf8_lossy(&output.stderr);
+    assert!(!talk.contains("panicked"), "{talk}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_knows_the_provider_s_person_who_acts() {
+    let server = Server::start(env!("CARGO_BIN_EXE_bifrost"));
+    server.create_organization("acme");
+    let provider = server.sign_in("provider", "admin").await;
+    let acting = server.act(&provider, Some("acme")).await;
+    let who = "from bifrost import context, workflow\n\n@workflow\ndef who():\n    \
+               return [context.organization.slug, context.user.email]\n";
+    assert_eq!(acting.put_file("workflows/who.py", who).await.status, 201);
+    let execution = acting.run("who", json!({})).await;
+    assert_eq!(execution["result"], json!(["acme", "admin@provider.test"]), "{execution}");
 }
 
 #[test]

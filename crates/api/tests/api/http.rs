@@ -50,8 +50,10 @@ async fn wrong_methods_types_and_bodies_are_problems() {
     for body in ["{", "", "\u{feff}{}", "nul"] {
         assert_eq!(refusal(&nobody.send(login(body, json)).await), (400, "malformed_json"));
     }
-    let reply = nobody.send(login("[]", json)).await;
-    assert_eq!(refusal(&reply), (422, "invalid_input"));
+    for array in ["[]", r#" ["acme", "admin@acme.test", "some password"]"#] {
+        let reply = nobody.send(login(array, json)).await;
+        assert_eq!(refusal(&reply), (422, "invalid_input"), "fields by their order");
+    }
     let deep = "[".repeat(100_000);
     let request = nobody.request(Method::POST, "/api/auth/login");
     let reply = nobody.send(request.header(header::CONTENT_TYPE, json).body(deep)).await;
