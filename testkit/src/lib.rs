@@ -5,9 +5,11 @@
 #![allow(clippy::print_stdout, reason = "a test may print")]
 
 pub mod client;
+pub mod patience;
 pub mod server;
 pub mod world;
 
 pub use client::{Client, Reply};
+pub use patience::eventually;
 pub use server::{Server, ServerOptions};
 pub use world::World;

@@ -2,11 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use serde_json::{Value, json};
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
-use testkit::{Client, Server};
+use std::path::Path;
+use testkit::{Client, Server, eventually};
 
 const WORKFLOWS: &str = r#"
 import os, time
@@ -25,17 +22,6 @@ def linger(started: str, go_on: str) -> int:
 def once(started: str, go_on: str) -> int:
     return linger(started, go_on)
 "#;
-
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within a minute: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
 
 async fn start(client: &Client, workflow: &str, started: &Path, go_on: &Path) -> String {
     let inputs = json!({ "inputs": { "started": started, "go_on": go_on } });

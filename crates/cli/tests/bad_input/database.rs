@@ -1,6 +1,6 @@
 //! A database that is locked, read-only, from a newer version, damaged, or on a full disk.
 
-use crate::stage::{Stage, eventually, refused, still_works, workflow};
+use crate::stage::{Stage, refused, still_works, workflow};
 use serde_json::json;
 use std::{
     fs,
@@ -10,6 +10,7 @@ use std::{
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
+use testkit::eventually;
 use testkit::{Client, Server, ServerOptions};
 
 fn here(name: &str) -> PathBuf {

@@ -1,8 +1,9 @@
 //! Workflows that misbehave in a run of the real server.
 
-use crate::stage::{Stage, eventually, failed};
+use crate::stage::{Stage, failed};
 use serde_json::Value;
 use std::{fs, time::Instant};
+use testkit::eventually;
 
 #[tokio::test]
 async fn results_that_are_not_json_are_told_by_place() {

@@ -2,7 +2,6 @@
 
 use axum::http::Method;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
 use testkit::{Client, Reply, Server};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -128,16 +127,4 @@ pub async fn raw_request(who: &Client, line: &str, body: &str) -> Reply {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Reply { status, etag: None, body: serde_json::from_str(body).unwrap_or_default() }
-}
-
-/// Looks until there is something to see.
-pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within a minute: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

@@ -8,7 +8,7 @@ use domain::{
     execution::{Failure, LogLine, Status},
 };
 use runner::{Entry, OrganizationInfo, RunLimits, RunReport, RunRequest, Runner, RunnerOptions};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::NewExecution;
 use testkit::{World, world::NOW};
 use tokio_util::sync::CancellationToken;
@@ -131,11 +131,7 @@ pub fn failed(report: &RunReport, status: Status) -> &Failure {
 
 /// Waits until something is true.
 pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !condition().await {
-        assert!(Instant::now() < deadline, "never: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    testkit::eventually(what, async || condition().await.then_some(())).await;
 }
 
 /// Whether a process lives (a zombie does not).
