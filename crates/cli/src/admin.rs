@@ -87,9 +87,9 @@ pub async fn create_user(
     role: Role,
     password: Option<String>,
 ) -> anyhow::Result<serde_json::Value> {
-    if !email.contains('@') || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    let Some(email) = api::wire::normal_email(&email) else {
         bail!("`{email}` is not an e-mail address");
-    }
+    };
     let password_hash = password.map(|password| api::hash_password(&password)).transpose()?;
     let access = Access::for_operator(organization.scope);
     let id = UserId(Uuid::now_v7());

@@ -1,6 +1,9 @@
 //! Everything a scope has at one generation, for whoever builds a bundle of it.
 
-use crate::{Scoped, StoreError, files::count};
+use crate::{
+    Scoped, StoreError,
+    files::{CONTENT, Content, count},
+};
 use domain::Scope;
 use sea_orm::FromQueryResult;
 
@@ -39,16 +42,9 @@ struct Row {
     size: i64,
 }
 
-#[derive(FromQueryResult)]
-struct Content {
-    content: Option<Vec<u8>>,
-}
-
 const GENERATION: &str = "SELECT generation FROM organizations WHERE id = $1";
 const INDEX: &str = "SELECT path, version, hash, size FROM workspace_files
     WHERE organization_id = $1 ORDER BY path";
-const CONTENT: &str = "SELECT content FROM workspace_file_versions
-    WHERE organization_id = $1 AND path = $2 AND version = $3";
 
 impl Scoped {
     /// The files of `owner`, which is the asking scope or Global.

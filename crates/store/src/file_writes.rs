@@ -3,7 +3,7 @@
 use crate::{
     FileEntry, Scoped, Shadowed, StoreError,
     db::Write,
-    files::{Row, count, prefix_range},
+    files::{ONE, Row, count, parse_path, prefix_range},
     gate::Gate,
     workflows,
 };
@@ -115,8 +115,6 @@ struct PathOnly {
     path: String,
 }
 
-const CURRENT: &str = "SELECT path, version, hash, size, source, updated_by, updated_at
-    FROM workspace_files WHERE organization_id = $1 AND path = $2";
 const LAST_VERSION: &str = "SELECT MAX(version) AS version FROM workspace_file_versions
     WHERE organization_id = $1 AND path = $2";
 const SAME_FOLDED: &str = "SELECT path FROM workspace_files
@@ -208,7 +206,7 @@ impl Scoped {
     }
 
     async fn current(&self, gate: &Tenant<'_>, path: &FilePath) -> Result<Option<Row>, StoreError> {
-        gate.one(CURRENT, [self.scope().column().into(), path.as_str().into()]).await
+        gate.one(ONE, [self.scope().column().into(), path.as_str().into()]).await
     }
 
     /// A scope is a tree: no two names differ only by case, nothing is both file and directory.
@@ -220,7 +218,7 @@ impl Scoped {
         let owner = || self.scope().column().into();
         let values = [owner(), path.folded().into(), path.as_str().into()];
         if let Some(row) = gate.one::<PathOnly, 3>(SAME_FOLDED, values).await? {
-            return Err(WriteFileError::CaseCollision(parse(&row.path)?));
+            return Err(WriteFileError::CaseCollision(parse_path(&row.path)?));
         }
         let (from, to) = prefix_range(&format!("{path}/"));
         let below = gate.one::<PathOnly, 3>(ANY_BELOW, [owner(), from.into(), to.into()]).await?;
@@ -228,7 +226,7 @@ impl Scoped {
             return Err(WriteFileError::IsDirectory(path.clone()));
         }
         for directory in path.directories() {
-            let found = gate.one::<Row, 2>(CURRENT, [owner(), directory.into()]).await?;
+            let found = gate.one::<Row, 2>(ONE, [owner(), directory.into()]).await?;
             if let Some(file) = found {
                 return Err(WriteFileError::ParentIsFile(file.path));
             }
@@ -313,8 +311,4 @@ impl Scoped {
 
 fn size(content: &[u8]) -> i64 {
     i64::try_from(content.len()).unwrap_or(i64::MAX)
-}
-
-fn parse(path: &str) -> Result<FilePath, StoreError> {
-    FilePath::parse(path).map_err(|e| StoreError::unreadable("path", e))
 }

@@ -83,8 +83,8 @@ pub(crate) struct Row {
 }
 
 #[derive(FromQueryResult)]
-struct Content {
-    content: Option<Vec<u8>>,
+pub(crate) struct Content {
+    pub(crate) content: Option<Vec<u8>>,
 }
 
 #[derive(FromQueryResult)]
@@ -97,13 +97,13 @@ struct OldVersion {
     created_at: i64,
 }
 
-const ONE: &str = "SELECT path, version, hash, size, source, updated_by, updated_at
+pub(crate) const ONE: &str = "SELECT path, version, hash, size, source, updated_by, updated_at
     FROM workspace_files WHERE organization_id = $1 AND path = $2";
 const PAGE: &str = "SELECT path, version, hash, size, source, updated_by, updated_at
     FROM workspace_files
     WHERE organization_id = $1 AND path >= $2 AND path < $3 AND path > $4
     ORDER BY path LIMIT $5";
-const CONTENT: &str = "SELECT content FROM workspace_file_versions
+pub(crate) const CONTENT: &str = "SELECT content FROM workspace_file_versions
     WHERE organization_id = $1 AND path = $2 AND version = $3";
 const OLD_VERSION: &str = "SELECT hash, size, content, source, author, created_at
     FROM workspace_file_versions
@@ -112,7 +112,7 @@ const OLD_VERSION: &str = "SELECT hash, size, content, source, author, created_a
 impl Row {
     pub(crate) fn entry(self, side: Side, overrides: bool) -> Result<FileEntry, StoreError> {
         Ok(FileEntry {
-            path: FilePath::parse(&self.path).map_err(|e| StoreError::unreadable("path", e))?,
+            path: parse_path(&self.path)?,
             side,
             version: count(self.version)?,
             hash: self.hash,
@@ -127,6 +127,11 @@ impl Row {
     fn shadowed(&self) -> Result<Shadowed, StoreError> {
         Ok(Shadowed { version: count(self.version)?, hash: self.hash.clone() })
     }
+}
+
+/// A path as the database keeps it.
+pub(crate) fn parse_path(path: &str) -> Result<FilePath, StoreError> {
+    FilePath::parse(path).map_err(|e| StoreError::unreadable("path", e))
 }
 
 /// A version number as the database keeps it.

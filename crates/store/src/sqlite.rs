@@ -20,6 +20,9 @@ const QUEUE: Duration = Duration::from_secs(10);
 /// What a writer waits before somebody else's failure counts as its own.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long another process takes, about, to switch a new file to WAL.
+const SWITCHING: Duration = Duration::from_millis(20);
+
 /// Connections: SQLite reads in parallel and writes one at a time, so a few do.
 const CONNECTIONS: u32 = 8;
 
@@ -31,7 +34,7 @@ pub(crate) async fn connect(url: &str, create: bool) -> Result<DatabaseConnectio
     let path = url.strip_prefix("sqlite:").unwrap_or(url).trim_start_matches("//");
     let path = path.split('?').next().unwrap_or(path).to_owned();
     let mut options = ConnectOptions::new(url.to_owned());
-    options.max_connections(CONNECTIONS).min_connections(1).sqlx_logging(false);
+    options.max_connections(CONNECTIONS).sqlx_logging(false);
     options.record_stmt_in_spans(false).acquire_timeout(Duration::from_secs(10));
     options.max_lifetime(None::<Duration>).idle_timeout(None::<Duration>);
     options.test_before_acquire(false);
@@ -47,10 +50,18 @@ pub(crate) async fn connect(url: &str, create: bool) -> Result<DatabaseConnectio
             .pragma("trusted_schema", "OFF")
             .statement_cache_capacity(200)
     });
-    Database::connect(options).await.map_err(|error| match error.into() {
-        StoreError::CannotOpen(_) => StoreError::CannotOpen(path),
-        other => other,
-    })
+    let deadline = Instant::now() + BUSY;
+    loop {
+        match Database::connect(options.clone()).await.map_err(StoreError::from) {
+            // The very first connection of a new file switches it to WAL, for which SQLite asks
+            // once: its busy handler does not wait for another process that does the same.
+            Err(StoreError::Locked) if Instant::now() < deadline => {
+                tokio::time::sleep(SWITCHING).await;
+            }
+            Err(StoreError::CannotOpen(_)) => return Err(StoreError::CannotOpen(path)),
+            result => return result,
+        }
+    }
 }
 
 /// Those of this process who want to write. SQLite has one writer; queueing for it here is fair and

@@ -2,6 +2,7 @@
 
 use crate::{
     Scoped, StoreError, WriteFileError,
+    files::parse_path,
     gate::Gate,
     sides::{self, Sides},
 };
@@ -155,7 +156,7 @@ impl Scoped {
         row: Option<Row>,
     ) -> Result<Option<Row>, StoreError> {
         let Some(row) = row else { return Ok(None) };
-        let Some(name) = parse(&row.path)?.module() else { return Ok(None) };
+        let Some(name) = parse_path(&row.path)?.module() else { return Ok(None) };
         let offers = self.module_files(gate, &name).await?;
         let is_package = row.path == name.places().package;
         let reachable = match resolve_module(offers.own, offers.global) {
@@ -211,9 +212,5 @@ fn entry(row: Row, side: Side, overrides: bool) -> Result<WorkflowEntry, StoreEr
         parameters: serde_json::from_str(&row.parameters_json).map_err(json)?,
         options: serde_json::from_str(&row.options_json).map_err(json)?,
     };
-    Ok(WorkflowEntry { workflow, side, path: parse(&row.path)?, overrides })
-}
-
-fn parse(path: &str) -> Result<FilePath, StoreError> {
-    FilePath::parse(path).map_err(|e| StoreError::unreadable("path", e))
+    Ok(WorkflowEntry { workflow, side, path: parse_path(&row.path)?, overrides })
 }
