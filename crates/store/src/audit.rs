@@ -172,20 +172,19 @@ impl Scoped {
         write.commit().await
     }
 
-    /// Notes that the asking person begins to act in `target`, in both organizations' audits.
+    /// Notes that the asking person begins to act in `target` as `actor`, in both organizations'
+    /// audits.
     pub async fn audit_acting(
         &self,
         target: Scope,
         slug: &str,
-        reason: &str,
+        actor: &Actor,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let event = || {
-            Event::done("auth.act", slug).with(serde_json::json!({ "reason": reason }))
-        };
         let write = self.write().await?;
-        write.audit(self.scope(), self.access().actor(), event(), now).await?;
-        write.audit(target, self.access().actor(), event(), now).await?;
+        for owner in [self.scope(), target] {
+            write.audit(owner, actor, Event::done("auth.act", slug), now).await?;
+        }
         write.commit().await
     }
 }
