@@ -2,7 +2,7 @@
 
 use crate::{
     arguments::{AdminAction, AdminOptions, Places},
-    talk,
+    talk, verify_audit,
 };
 use anyhow::{Context, bail};
 use domain::{Access, OrganizationId, Role, Slug, UserId};
@@ -33,6 +33,10 @@ pub async fn run(options: AdminOptions) -> anyhow::Result<ExitCode> {
             let name = name.unwrap_or_else(|| email.clone());
             let id = create_user(&store, &organization, email, name, role, password).await?;
             tell(json, &id)
+        }
+        AdminAction::VerifyAudit { organization, against, json } => {
+            let store = open(options.places).await?;
+            return verify_audit::run(&store, organization, against.as_deref(), json).await;
         }
     }
     Ok(ExitCode::SUCCESS)

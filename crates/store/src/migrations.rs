@@ -38,12 +38,8 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        let steps = [
-            m0001_identity::STEP,
-            m0002_files::STEP,
-            m0003_executions::STEP,
-            m0004_audit::STEP,
-        ];
+        let steps =
+            [m0001_identity::STEP, m0002_files::STEP, m0003_executions::STEP, m0004_audit::STEP];
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
     }
 }
@@ -64,7 +60,8 @@ impl MigrationTrait for Step {
         for table in self.tenant_tables {
             connection.execute_unprepared(&sqlite::owner_trigger(table)).await?;
         }
-        for trigger in self.append_only.iter().flat_map(|table| sqlite::append_only_triggers(table)) {
+        for trigger in self.append_only.iter().flat_map(|table| sqlite::append_only_triggers(table))
+        {
             connection.execute_unprepared(&trigger).await?;
         }
         for (sql, values) in (self.seeds)() {

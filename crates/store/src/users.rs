@@ -171,8 +171,8 @@ impl Scoped {
         if write.tenant(self.scope()).run(INSERT, values).await? == 0 {
             return Err(CreateUserError::EmailTaken(email));
         }
-        let event = Event::done("user.create", &email)
-            .with(json!({ "id": new.id, "role": new.role }));
+        let event =
+            Event::done("user.create", &email).with(json!({ "id": new.id, "role": new.role }));
         write.audit(self.scope(), self.access().actor(), event, new.now).await?;
         write.commit().await?;
         let (name, role) = (new.name, new.role);

@@ -117,6 +117,8 @@ pub async fn act(
     let session = &signed.session;
     let home = &session.organization;
     if signed.claims.act.is_some() || !home.is_provider || signed.access.role() != Role::Admin {
+        let asked = body.organization.unwrap_or_else(|| GLOBAL.to_owned());
+        state.denials.note(&signed.access, "auth.act", asked, "may not act", state.now());
         return Err(ActingError::MayNotAct);
     }
     let reason = body.reason.trim();
