@@ -12,8 +12,11 @@ use testkit::{marks::Search, peek::Peek, raw::Sender, world::create_organization
 use uuid::Uuid;
 
 /// Marks have one length, so that replies which repeat one have too.
-pub const ACME: &str = "qxacme77vk31j5w";
-pub const GLOBEX: &str = "qxglobex4t8zzpw";
+const ACME: &str = "qxacme77vk31j5w";
+const GLOBEX: &str = "qxglobex4t8zzpw";
+/// Names of organizations: their own, and the provider's to know.
+pub const ACME_SLUG: &str = "sqacme4x1tn8e2h";
+pub const GLOBEX_SLUG: &str = "sqglobex9r6d3yu";
 const VENDOR: &str = "qxvendor9d2mm1k";
 /// In what everybody may read of Global.
 const SHARED: &str = "qxshared5h8rr3c";
@@ -50,8 +53,8 @@ pub struct Stage {
 impl Stage {
     pub async fn new() -> Self {
         let api = Api::new().await;
-        let acme = create_organization(&api.world.store, ACME).await;
-        let globex = create_organization(&api.world.store, GLOBEX).await;
+        let acme = create_organization(&api.world.store, ACME_SLUG).await;
+        let globex = create_organization(&api.world.store, GLOBEX_SLUG).await;
         let provider = api.scope("provider").await;
         let peek = Peek::new(api.world.directory.path()).await;
         let (callers, admins) = (Vec::new(), BTreeMap::new());
@@ -71,17 +74,17 @@ impl Stage {
     async fn eight(&self) -> Vec<Caller> {
         let mut all = vec![self.caller("nobody", self.acme, None, "").await];
         for (name, role) in [("viewer", Role::Viewer), ("ops", Role::Ops), ("admin", Role::Admin)] {
-            let token = self.token(ACME, name).await;
+            let token = self.token(ACME_SLUG, name).await;
             all.push(self.caller(name, self.acme, Some(role), &token).await);
         }
         let token = self.token("provider", "admin").await;
         let admin = Some(Role::Admin);
         all.push(self.caller("provider", self.provider, admin, &token).await);
-        let acting = self.act(&token, Some(ACME)).await;
+        let acting = self.act(&token, Some(ACME_SLUG)).await;
         all.push(self.caller("acting here", self.acme, admin, &acting).await);
         let acting = self.act(&token, None).await;
         all.push(self.caller("acting in Global", Scope::Global, admin, &acting).await);
-        let token = self.token(GLOBEX, "admin").await;
+        let token = self.token(GLOBEX_SLUG, "admin").await;
         all.push(self.caller("another's admin", self.globex, admin, &token).await);
         all
     }
@@ -96,8 +99,14 @@ impl Stage {
         let token = Some(token).filter(|token| !token.is_empty());
         let sender = Sender::new(&self.api.url, token);
         // Nobody may see nothing of anybody.
-        let own = if role.is_some() { vec![self.mark(scope), SHARED] } else { Vec::new() };
-        let all = [ACME, GLOBEX, VENDOR, SHARED, PRIVATE];
+        let mut own = if role.is_some() { vec![self.mark(scope), SHARED] } else { Vec::new() };
+        match scope {
+            _ if role.is_none() => {}
+            scope if scope == self.acme => own.push(ACME_SLUG),
+            scope if scope == self.globex => own.push(GLOBEX_SLUG),
+            _ => own.extend([ACME_SLUG, GLOBEX_SLUG]),
+        }
+        let all = [ACME, GLOBEX, VENDOR, SHARED, PRIVATE, ACME_SLUG, GLOBEX_SLUG];
         let search = Search::new(all.into_iter().filter(|mark| !own.contains(mark)));
         Caller { name, scope, role, sender, search }
     }
@@ -144,7 +153,7 @@ impl Stage {
     /// The store as somebody with a marked address sees it.
     pub fn scoped(&self, scope: Scope, mark: &str) -> Scoped {
         let id = UserId(Uuid::from_u128(7));
-        let actor = Actor::User { id, email: format!("author@{mark}.test") };
+        let actor = Actor::User { id, email: format!("author@{mark}.test"), acting: None };
         let access = Access::from_verified_token(scope, Role::Admin, actor);
         self.api.world.store.scoped(&access)
     }

@@ -80,6 +80,7 @@ const TABLE: &[(&str, &str, Entry)] = &[
     ("/api/executions/", "id", Is(Thing::Execution)),
     ("/api/executions", "workflow", Is(Thing::Running)),
     ("/api/executions", "status", Text("pending")),
+    ("/api/audit", "action", Text("file.")),
 ];
 
 /// How `parameter` of `operation` gets its value.
