@@ -31,9 +31,9 @@ impl Search {
     /// Which mark `bytes` have, and in which form.
     pub fn find(&self, bytes: &[u8]) -> Option<String> {
         self.look(bytes).or_else(|| {
-            unpacked(bytes).into_iter().find_map(|inner| {
-                self.look(&inner).map(|found| format!("{found}, compressed"))
-            })
+            unpacked(bytes)
+                .into_iter()
+                .find_map(|inner| self.look(&inner).map(|found| format!("{found}, compressed")))
         })
     }
 

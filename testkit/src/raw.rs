@@ -57,9 +57,9 @@ async fn read(response: reqwest::Response) -> Raw {
     };
     let mut headers: Vec<_> = response.headers().iter().map(header).collect();
     headers.sort();
-    let endless = headers.iter().any(|(name, value)| {
-        name == "content-type" && value.starts_with(b"text/event-stream")
-    });
+    let endless = headers
+        .iter()
+        .any(|(name, value)| name == "content-type" && value.starts_with(b"text/event-stream"));
     let body = if endless {
         listen(response).await
     } else {

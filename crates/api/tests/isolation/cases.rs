@@ -87,9 +87,7 @@ impl Stage {
         let place = operation.parameters[at].place;
         let text = match kind {
             Kind::Own => self.named(operation, thing, caller.scope).await,
-            Kind::Foreign => {
-                self.named(operation, thing, self.stranger_to(caller.scope)).await
-            }
+            Kind::Foreign => self.named(operation, thing, self.stranger_to(caller.scope)).await,
             Kind::Global => self.named(operation, thing, Scope::Global).await,
             Kind::Missing => self.missing(thing),
             Kind::WrongType => "%20".to_owned(),
