@@ -11,6 +11,7 @@ mod making;
 mod matrix;
 mod stage;
 mod things;
+mod tokens;
 
 /// Whether the long forms are wanted.
 pub fn full() -> bool {
