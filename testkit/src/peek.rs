@@ -66,6 +66,13 @@ impl Peek {
         all
     }
 
+    /// How many refusals are in the audit of `owner`.
+    pub async fn denied(&self, owner: Uuid) -> i64 {
+        let query = "SELECT CAST(count(*) AS text) AS text FROM audit_log \
+                     WHERE organization_id = $1 AND verdict = 'denied'";
+        self.texts(query, Some(owner)).await[0].parse().expect("a number")
+    }
+
     async fn texts(&self, query: &str, owner: Option<Uuid>) -> Vec<String> {
         let values: Vec<Value> = owner.into_iter().map(Value::from).collect();
         let statement = Statement::from_sql_and_values(DbBackend::Sqlite, query, values);

@@ -9,9 +9,11 @@ mod cases;
 mod common;
 mod making;
 mod matrix;
+mod script;
 mod stage;
 mod things;
 mod tokens;
+mod worlds;
 
 /// Whether the long forms are wanted.
 pub fn full() -> bool {
