@@ -171,6 +171,12 @@ impl Scoped {
         self.access.scope()
     }
 
+    /// `owner`, if it is the asking scope or Global; the guard is not the only one to look.
+    pub(crate) fn readable(&self, owner: Scope) -> Result<Scope, StoreError> {
+        let readable = owner == self.scope() || owner == Scope::Global;
+        if readable { Ok(owner) } else { Err(StoreError::AnothersFiles) }
+    }
+
     pub(crate) fn gate(&self) -> Gate<'_, DatabaseConnection> {
         let bound = Bound::Tenant(self.scope().column());
         Gate::new(&self.db.connection, &self.db.guard, bound)

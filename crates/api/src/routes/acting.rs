@@ -138,7 +138,8 @@ pub async fn act(
     let token = reply(&state, grant, None)?;
     let acting = Acting { home: OrganizationId(home.scope.column()), reason: reason.to_owned() };
     let actor = Actor::User { id: user.id, email: user.email.clone(), acting: Some(acting) };
-    state.scoped(&signed).audit_acting(scope, &slug, &actor, state.now()).await?;
+    let (system, places) = (state.store.system(Reason::Session), (home.scope, scope));
+    system.audit_acting(places, &slug, &actor, state.now()).await?;
     Ok(Json(token))
 }
 
