@@ -111,6 +111,25 @@ impl Store {
     }
 }
 
+/// For the tests that switch the walls off: compiled into the store's own tests and nowhere else,
+/// so that no program can have it.
+#[cfg(test)]
+impl Store {
+    /// Over a connection that was opened in a way of its own.
+    pub(crate) fn over(connection: DatabaseConnection) -> Self {
+        let (guard, writers) = (Guard::new(CATALOG), sqlite::Writers::default());
+        Self(Arc::new(Db { connection, guard, writers }))
+    }
+
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.0.guard
+    }
+
+    pub(crate) fn connection(&self) -> &DatabaseConnection {
+        &self.0.connection
+    }
+}
+
 impl Db {
     async fn write(&self) -> Result<Write<'_>, StoreError> {
         let (turn, transaction) = self.writers.begin(&self.connection).await?;

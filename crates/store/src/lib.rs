@@ -29,6 +29,9 @@ mod sqlite;
 mod users;
 mod workflows;
 
+#[cfg(test)]
+mod tests;
+
 pub use audit::{Audited, Chain, ListAudit};
 pub use db::{Reason, Scoped, Store, System};
 pub use enqueue::{EnqueueError, Enqueued, NewExecution};

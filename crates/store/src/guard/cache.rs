@@ -27,6 +27,9 @@ pub struct Guard {
     system: RwLock<HashMap<Box<str>, Verdict>>,
     checked: AtomicU64,
     refused: AtomicU64,
+    /// Only the store's own tests can switch a guard off, to see what stands without it.
+    #[cfg(test)]
+    off: std::sync::atomic::AtomicBool,
 }
 
 impl Default for Guard {
@@ -44,7 +47,15 @@ impl Guard {
             system: RwLock::default(),
             checked: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            #[cfg(test)]
+            off: false.into(),
         }
+    }
+
+    /// Lets everything through from now on.
+    #[cfg(test)]
+    pub(crate) fn switch_off(&self) {
+        self.off.store(true, Ordering::Relaxed);
     }
 
     /// Whether `sql` with `values` stays within `organization`.
@@ -59,6 +70,10 @@ impl Guard {
         organization: Uuid,
         mode: Mode,
     ) -> Result<(), Refusal> {
+        #[cfg(test)]
+        if self.off.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         self.checked.fetch_add(1, Ordering::Relaxed);
         let result = self.decide(sql, values, organization, mode);
         if result.is_err() {
