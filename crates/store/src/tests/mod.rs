@@ -5,3 +5,6 @@
 
 mod ablation;
 mod attacks;
+mod second_prover;
+pub(crate) mod sql_audit;
+mod statements;
