@@ -12,6 +12,7 @@ mod matrix;
 mod script;
 mod stage;
 mod things;
+mod timing;
 mod tokens;
 mod worlds;
 

@@ -159,7 +159,7 @@ impl Stage {
     async fn finish(&self, mark: &str, badly: bool) {
         let system = self.api.world.store.system(Reason::Claim);
         let lease = Duration::from_secs(60);
-        for claim in system.claim(Uuid::now_v7(), 100, lease, NOW).await.unwrap() {
+        for claim in system.claim(Uuid::now_v7(), 100, lease, NOW).await.unwrap().claims {
             // What was waiting may be another's: its own mark goes into its own result.
             let own = self.mark(claim.access.scope());
             let failure = Failure {

@@ -88,7 +88,7 @@ impl World {
         let system = self.api.world.store.system(Reason::Claim);
         loop {
             let lease = Duration::from_secs(60);
-            let claims = system.claim(Uuid::now_v7(), 50, lease, NOW).await.unwrap();
+            let claims = system.claim(Uuid::now_v7(), 50, lease, NOW).await.unwrap().claims;
             if claims.is_empty() {
                 return;
             }
