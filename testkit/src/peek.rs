@@ -73,6 +73,15 @@ impl Peek {
         self.texts(query, Some(owner)).await[0].parse().expect("a number")
     }
 
+    /// Moves everything from the log into the database file; 0 when nobody was in the way.
+    pub async fn checkpoint(&self) -> i64 {
+        let statement =
+            Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+        let row = self.connection.query_one_raw(statement).await.expect("a checkpoint");
+        let busy: i32 = row.expect("a row").try_get("", "busy").expect("a number");
+        i64::from(busy)
+    }
+
     async fn texts(&self, query: &str, owner: Option<Uuid>) -> Vec<String> {
         let values: Vec<Value> = owner.into_iter().map(Value::from).collect();
         let statement = Statement::from_sql_and_values(DbBackend::Sqlite, query, values);
