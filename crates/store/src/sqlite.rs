@@ -48,6 +48,8 @@ pub(crate) async fn connect(url: &str, create: bool) -> Result<DatabaseConnectio
             .pragma("cache_size", "-16000")
             .pragma("temp_store", "MEMORY")
             .pragma("trusted_schema", "OFF")
+            // Else a REPLACE would remove rows behind the back of the triggers that keep them.
+            .pragma("recursive_triggers", "ON")
             .statement_cache_capacity(200)
     });
     let deadline = Instant::now() + BUSY;
@@ -129,4 +131,20 @@ pub(crate) fn owner_trigger(table: &str) -> String {
         "CREATE TRIGGER {table}_keeps_owner BEFORE UPDATE OF organization_id ON {table} \
          BEGIN SELECT RAISE(ABORT, 'organization_id is immutable'); END"
     )
+}
+
+/// Tables whose rows are never changed and go only when their whole organization is purged.
+pub(crate) fn append_only_triggers(table: &str) -> [String; 2] {
+    [
+        format!(
+            "CREATE TRIGGER {table}_never_changes BEFORE UPDATE ON {table} \
+             BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed'); END"
+        ),
+        format!(
+            "CREATE TRIGGER {table}_never_shrinks BEFORE DELETE ON {table} \
+             WHEN NOT EXISTS (SELECT 1 FROM organizations WHERE id = OLD.organization_id \
+                AND purge_started_at IS NOT NULL) \
+             BEGIN SELECT RAISE(ABORT, 'rows of {table} are never deleted'); END"
+        ),
+    ]
 }
