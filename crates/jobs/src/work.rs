@@ -140,7 +140,10 @@ impl Held {
         let scoped = self.work.0.store.scoped(&self.claim.access);
         let ended = scoped.finish(&self.claim, finished).await?;
         self.work.0.bells.ring_execution(self.claim.execution);
-        Ok(ended)
+        if ended.is_some_and(|ended| ended.next > 0) {
+            self.work.0.bells.ring_work();
+        }
+        Ok(ended.is_some())
     }
 }
 

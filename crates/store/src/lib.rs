@@ -24,6 +24,8 @@ mod modules;
 mod organizations;
 mod queue;
 mod refresh_tokens;
+mod retention;
+mod settings;
 mod sides;
 mod sqlite;
 mod users;
@@ -45,7 +47,9 @@ pub use organizations::{
     CreateOrganizationError, DeleteOrganizationError, NewOrganization, Organization,
     OrganizationChange, OrganizationStatus,
 };
-pub use queue::{Beat, Claim, ClaimedEntry, Finished, Rescued};
+pub use queue::{Beat, Claim, ClaimedEntry, Ended, Finished, Rescued};
 pub use refresh_tokens::{NewRefreshToken, RotateError, Rotation};
+pub use retention::{Bite, Removed};
+pub use settings::{SettingsChange, UpdateSettings, UpdateSettingsError, VersionedSettings};
 pub use users::{CreateUserError, Credentials, NewUser, Session, User, UserChange};
 pub use workflows::WorkflowEntry;

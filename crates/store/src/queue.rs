@@ -7,8 +7,9 @@ mod claim;
 mod finish;
 mod lease;
 mod rescue;
+pub(crate) mod seats;
 
 pub use claim::{Claim, ClaimedEntry};
-pub use finish::Finished;
+pub use finish::{Ended, Finished};
 pub use lease::Beat;
 pub use rescue::Rescued;

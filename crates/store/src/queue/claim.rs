@@ -1,6 +1,6 @@
 //! Claiming: who takes what, and everything needed to run it, in one transaction.
 
-use crate::{OrganizationStatus, Scoped, StoreError, System, db::Write, files::count};
+use crate::{OrganizationStatus, Scoped, StoreError, System, db::Write, files::count, settings};
 use domain::{Access, ExecutionId, Scope, Settings, Slug, Timestamp, UserId};
 use sea_orm::FromQueryResult;
 use std::time::Duration;
@@ -77,10 +77,11 @@ struct PeopleRow {
 }
 
 /// Both generations are read in the statement that claims: a write that was answered before is in.
+/// Who is seated ([`super::seats`]) stays within what its organization may run at a time.
 const CLAIM: &str = "UPDATE job_queue SET worker = $1, lease_until = $2, attempt = attempt + 1
     WHERE (organization_id, execution_id) IN (
         SELECT waiting.organization_id, waiting.execution_id FROM job_queue AS waiting
-        WHERE waiting.worker IS NULL AND waiting.available_at <= $3
+        WHERE waiting.worker IS NULL AND waiting.seated AND waiting.available_at <= $3
         ORDER BY waiting.available_at, waiting.execution_id LIMIT $4)
     RETURNING organization_id, execution_id, attempt,
         (SELECT own.generation FROM organizations AS own
@@ -96,7 +97,8 @@ const PEOPLE: &str = "SELECT organizations.slug, organizations.name, organizatio
     WHERE organizations.id = $1";
 
 impl System {
-    /// Takes up to `limit` waiting executions for `worker`, oldest first.
+    /// Takes up to `limit` waiting executions for `worker`, oldest first, and of no organization
+    /// more than it may run at a time.
     pub async fn claim(
         &self,
         worker: Uuid,
@@ -146,7 +148,6 @@ impl System {
             let (email, name) = person.unwrap_or_else(stranger);
             (UserId(id), email, name)
         });
-        let settings = serde_json::from_str(&organization.settings_json);
         let slug = Slug::parse(&organization.slug);
         let scoped = Scoped::within(self, &access);
         let found = scoped.workflow_through(&gate, &started.workflow).await?;
@@ -165,7 +166,7 @@ impl System {
             timeout_seconds: started.timeout_seconds.map(count).transpose()?,
             organization: (slug.map_err(|e| StoreError::unreadable("slug", e))?, organization.name),
             status: OrganizationStatus::from_column(&organization.status),
-            settings: settings.map_err(|e| StoreError::unreadable("settings", e))?,
+            settings: settings::read(&organization.settings_json).settings,
             user,
             own_generation: row.own_generation,
             global_generation: row.global_generation,
