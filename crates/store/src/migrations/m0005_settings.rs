@@ -32,8 +32,9 @@ pub(super) const STEP: Step = Step {
         "DROP INDEX job_queue_waiting",
         "CREATE INDEX job_queue_waiting ON job_queue (available_at, execution_id)
             WHERE worker IS NULL AND seated",
-        "CREATE INDEX job_queue_seats ON job_queue (organization_id, worker) WHERE seated",
-        "CREATE INDEX job_queue_standing ON job_queue (organization_id, available_at, execution_id)
+        "CREATE INDEX job_queue_seats ON job_queue (organization_id, worker, seated) WHERE seated",
+        "CREATE INDEX job_queue_standing
+            ON job_queue (organization_id, available_at, execution_id, seated)
             WHERE NOT seated",
         "CREATE INDEX executions_finished ON executions (organization_id, finished_at, id)
             WHERE finished_at IS NOT NULL",
