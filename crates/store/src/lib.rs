@@ -47,7 +47,9 @@ pub use organizations::{
     CreateOrganizationError, DeleteOrganizationError, NewOrganization, Organization,
     OrganizationChange, OrganizationStatus,
 };
-pub use queue::{Beat, Claim, ClaimedEntry, Ended, Finished, Rescued};
+pub use queue::{
+    Beat, Claim, Claimed, ClaimedEntry, Ended, Finished, JobRefusal, Refused, Rescued,
+};
 pub use refresh_tokens::{NewRefreshToken, RotateError, Rotation};
 pub use retention::{Bite, Removed};
 pub use settings::{SettingsChange, UpdateSettings, UpdateSettingsError, VersionedSettings};

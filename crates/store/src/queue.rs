@@ -6,10 +6,12 @@
 mod claim;
 mod finish;
 mod lease;
+mod refuse;
 mod rescue;
 pub(crate) mod seats;
 
-pub use claim::{Claim, ClaimedEntry};
+pub use claim::{Claim, Claimed, ClaimedEntry};
 pub use finish::{Ended, Finished};
 pub use lease::Beat;
+pub use refuse::{Refusal as JobRefusal, Refused};
 pub use rescue::Rescued;

@@ -16,6 +16,8 @@ pub struct Stored {
     pub settings: Settings,
     /// What of the text could not be read and counts as its default.
     pub faults: Vec<Fault>,
+    /// Whether the text was no settings document of any version.
+    pub damaged: bool,
     /// The document that was kept.
     kept: Value,
 }
@@ -28,8 +30,10 @@ impl Stored {
     /// `network.allowed_hosts` goes the other way: what cannot be read of it allows nobody.
     pub fn read(text: &str) -> Self {
         let kept = serde_json::from_str(text).ok().filter(Value::is_object);
+        let damaged = kept.is_none();
         // Kept closed, so that the next change does not open it.
-        Self::of(kept.unwrap_or_else(|| json!({ "network": { "allowed_hosts": [] } })))
+        let kept = kept.unwrap_or_else(|| json!({ "network": { "allowed_hosts": [] } }));
+        Self { damaged, ..Self::of(kept) }
     }
 
     /// The text to keep.
@@ -66,7 +70,7 @@ impl Stored {
             make_readable(&mut readable, &faults);
         }
         let settings = serde_json::from_value(readable).unwrap_or_else(|_| closed());
-        Self { settings, faults, kept }
+        Self { settings, faults, damaged: false, kept }
     }
 }
 

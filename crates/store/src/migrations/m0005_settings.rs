@@ -18,16 +18,16 @@ pub(super) const STEP: Step = Step {
             PRIMARY KEY (organization_id, version)
         )",
         "ALTER TABLE organizations ADD COLUMN max_concurrent bigint NOT NULL DEFAULT 10",
-        "ALTER TABLE job_queue ADD COLUMN seated boolean NOT NULL DEFAULT FALSE",
-        "UPDATE job_queue SET seated = TRUE
-            WHERE worker IS NOT NULL OR (organization_id, execution_id) IN (
+        "ALTER TABLE job_queue ADD COLUMN seated boolean NOT NULL DEFAULT TRUE",
+        "UPDATE job_queue SET seated = FALSE
+            WHERE worker IS NULL AND (organization_id, execution_id) IN (
                 SELECT organization_id, execution_id FROM (
                     SELECT organization_id, execution_id, row_number() OVER (
                         PARTITION BY organization_id
                         ORDER BY CASE WHEN worker IS NULL THEN 1 ELSE 0 END,
                             available_at, execution_id
                     ) AS place FROM job_queue
-                ) AS placed WHERE place <= 10
+                ) AS placed WHERE place > 10
             )",
         "DROP INDEX job_queue_waiting",
         "CREATE INDEX job_queue_waiting ON job_queue (available_at, execution_id)

@@ -18,10 +18,10 @@ const SEAT: &str = "UPDATE job_queue SET seated = TRUE
         SELECT standing.execution_id FROM job_queue AS standing
         WHERE standing.organization_id = $1 AND NOT standing.seated
         ORDER BY standing.available_at, standing.execution_id
-        LIMIT (SELECT CASE WHEN room.free > 0 THEN room.free ELSE 0 END FROM (
+        LIMIT COALESCE((SELECT CASE WHEN room.free > 0 THEN room.free ELSE 0 END FROM (
             SELECT own.max_concurrent - (SELECT COUNT(*) FROM job_queue AS taken
                 WHERE taken.organization_id = $1 AND taken.seated) AS free
-            FROM organizations AS own WHERE own.id = $1) AS room))";
+            FROM organizations AS own WHERE own.id = $1) AS room), 0))";
 
 /// Who came last stands up first. What runs cannot: it keeps its seat until it ends.
 const UNSEAT: &str = "UPDATE job_queue SET seated = FALSE
@@ -29,10 +29,10 @@ const UNSEAT: &str = "UPDATE job_queue SET seated = FALSE
         SELECT last.execution_id FROM job_queue AS last
         WHERE last.organization_id = $1 AND last.seated AND last.worker IS NULL
         ORDER BY last.available_at DESC, last.execution_id DESC
-        LIMIT (SELECT CASE WHEN room.lacking > 0 THEN room.lacking ELSE 0 END FROM (
+        LIMIT COALESCE((SELECT CASE WHEN room.lacking > 0 THEN room.lacking ELSE 0 END FROM (
             SELECT (SELECT COUNT(*) FROM job_queue AS taken
                 WHERE taken.organization_id = $1 AND taken.seated) - own.max_concurrent AS lacking
-            FROM organizations AS own WHERE own.id = $1) AS room))";
+            FROM organizations AS own WHERE own.id = $1) AS room), 0))";
 
 /// Gives free seats to those who have waited longest; how many were given.
 pub(crate) async fn give<C: ConnectionTrait>(
