@@ -5,7 +5,7 @@ use crate::{
     problem::Problem,
     routes::{
         acting, audit, auth, execution_logs, executions, file_versions, files, health, modules,
-        organizations, users, workflows,
+        organizations, settings, users, workflows,
     },
     state::ApiState,
 };
@@ -62,6 +62,9 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(acting::me))
         .routes(routes!(organizations::list, organizations::create))
         .routes(routes!(organizations::get, organizations::update, organizations::delete))
+        .routes(routes!(settings::get, settings::update))
+        .routes(routes!(settings::schema))
+        .routes(routes!(settings::history))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::update, users::delete))
         .routes(routes!(files::list))
