@@ -79,34 +79,40 @@ impl Retention {
         stop: &CancellationToken,
         removed: &mut Removed,
     ) -> Result<(), StoreError> {
-        let (owner, now) = (organization.scope, self.clock.now());
-        let days = organization.settings.executions.retention_days;
-        let before = ago(now, Duration::from_secs(u64::from(days) * DAY));
-        bites(stop, removed, async || system.remove_executions(owner, before, BITE).await).await?;
-        let before = ago(now, TOKENS);
-        bites(stop, removed, async || system.remove_refresh_tokens(owner, before, BITE).await).await
+        let days = u64::from(organization.settings.executions.retention_days);
+        let now = self.clock.now();
+        let executions = What::Executions(ago(now, Duration::from_secs(days * DAY)));
+        for what in [executions, What::Tokens(ago(now, TOKENS))] {
+            while !stop.is_cancelled() {
+                let begun = Instant::now();
+                let bitten = what.bite(system, organization.scope).await?;
+                removed.executions += bitten.executions;
+                removed.lines += bitten.lines;
+                removed.tokens += bitten.tokens;
+                if !bitten.more {
+                    break;
+                }
+                // Not waiting for anything: the rest belongs to whoever else wants to write.
+                tokio::time::sleep(begun.elapsed()).await;
+            }
+        }
+        Ok(())
     }
 }
 
-/// Bites until there is no more, or it is time to stop.
-async fn bites(
-    stop: &CancellationToken,
-    removed: &mut Removed,
-    bite: impl AsyncFn() -> Result<Removed, StoreError>,
-) -> Result<(), StoreError> {
-    while !stop.is_cancelled() {
-        let begun = Instant::now();
-        let bitten = bite().await?;
-        removed.executions += bitten.executions;
-        removed.lines += bitten.lines;
-        removed.tokens += bitten.tokens;
-        if !bitten.more {
-            break;
+/// What goes, and how old it must be.
+enum What {
+    Executions(Timestamp),
+    Tokens(Timestamp),
+}
+
+impl What {
+    async fn bite(&self, system: &System, owner: Scope) -> Result<Removed, StoreError> {
+        match *self {
+            Self::Executions(before) => system.remove_executions(owner, before, BITE).await,
+            Self::Tokens(before) => system.remove_refresh_tokens(owner, before, BITE).await,
         }
-        // Not waiting for anything: the rest belongs to whoever else wants to write.
-        tokio::time::sleep(begun.elapsed()).await;
     }
-    Ok(())
 }
 
 fn ago(now: Timestamp, time: Duration) -> Timestamp {
