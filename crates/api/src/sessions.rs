@@ -59,10 +59,10 @@ fn access(claims: &Claims, session: &Session) -> Option<Access> {
         Some(_) if user.role == Role::Admin && home.is_provider => Role::Admin,
         Some(_) => return None,
     };
-    let acting = claims.act.as_ref().map(|act| Acting {
-        home: OrganizationId(act.org_id),
-        reason: act.reason.clone(),
-    });
+    let acting = claims
+        .act
+        .as_ref()
+        .map(|act| Acting { home: OrganizationId(act.org_id), reason: act.reason.clone() });
     let actor = Actor::User { id: user.id, email: user.email.clone(), acting };
     Some(Access::from_verified_token(claims.scope(), role, actor))
 }

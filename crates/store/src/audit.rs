@@ -180,9 +180,7 @@ impl Scoped {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let event = || {
-            Event::done("auth.act", slug).with(serde_json::json!({ "reason": reason }))
-        };
+        let event = || Event::done("auth.act", slug).with(serde_json::json!({ "reason": reason }));
         let write = self.write().await?;
         write.audit(self.scope(), self.access().actor(), event(), now).await?;
         write.audit(target, self.access().actor(), event(), now).await?;

@@ -8,6 +8,7 @@ mod m0001_identity;
 mod m0002_files;
 mod m0003_executions;
 mod m0004_audit;
+mod m0006_config;
 
 use crate::{StoreError, sqlite};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement, Value};
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             m0002_files::STEP,
             m0003_executions::STEP,
             m0004_audit::STEP,
+            m0006_config::STEP,
         ];
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
     }
@@ -64,7 +66,8 @@ impl MigrationTrait for Step {
         for table in self.tenant_tables {
             connection.execute_unprepared(&sqlite::owner_trigger(table)).await?;
         }
-        for trigger in self.append_only.iter().flat_map(|table| sqlite::append_only_triggers(table)) {
+        for trigger in self.append_only.iter().flat_map(|table| sqlite::append_only_triggers(table))
+        {
             connection.execute_unprepared(&trigger).await?;
         }
         for (sql, values) in (self.seeds)() {
