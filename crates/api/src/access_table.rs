@@ -102,6 +102,7 @@ pub const TABLE: &[Row] = &[
     row("GET", "/api/executions/{id}", Who::AnyRole),
     row("GET", "/api/executions/{id}/logs", Who::AnyRole),
     row("POST", "/api/executions/{id}/cancel", Who::Ops),
+    row("GET", "/api/audit", Who::Admin),
     row("GET", "/api/openapi.json", Who::Public),
     row("GET", "/healthz", Who::Public),
     row("GET", "/readyz", Who::Public),

@@ -2,7 +2,7 @@
 //! the token. A route that is not in the table opens for nobody.
 
 use crate::{
-    access_table::{self, Who},
+    access_table::{self, Row, Who},
     extract::Signed,
     problem::Problem,
     state::ApiState,
@@ -14,6 +14,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use domain::Access;
 
 /// Lets a request through, or says why not.
 pub async fn check(
@@ -23,15 +24,41 @@ pub async fn check(
 ) -> Result<Response, Problem> {
     let path = request.extensions().get::<MatchedPath>();
     let row = path.and_then(|path| access_table::find(request.method().as_str(), path.as_str()));
-    let who = row.ok_or_else(|| Problem::internal(&"a route is not in the access table"))?.who;
+    let row = row.ok_or_else(|| Problem::internal(&"a route is not in the access table"))?;
+    let who = row.who;
     if who != Who::Public {
         let signed = sign(&state, request.headers()).await?;
+        let attempt = Attempt::of(&request, row);
         if !who.admits(signed.access.scope(), signed.access.role()) {
+            attempt.denied(&state, &signed.access, "role");
             return Err(forbidden(who));
         }
-        request.extensions_mut().insert(signed);
+        request.extensions_mut().insert(signed.clone());
+        let response = next.run(request).await;
+        if response.status() == StatusCode::NOT_FOUND && attempt.names_an_id {
+            attempt.denied(&state, &signed.access, "not there, or another organization's");
+        }
+        return Ok(response);
     }
     Ok(next.run(request).await)
+}
+
+/// What somebody asks for, kept in case they may not have it.
+struct Attempt {
+    object: String,
+    names_an_id: bool,
+}
+
+impl Attempt {
+    fn of(request: &Request, row: &Row) -> Self {
+        let object = format!("{} {}", request.method(), request.uri().path());
+        Self { object, names_an_id: row.path.contains("{id}") }
+    }
+
+    /// Foreign and missing ids are told apart nowhere, here neither.
+    fn denied(self, state: &ApiState, access: &Access, why: &'static str) {
+        state.denials.note(access, "access", self.object, why, state.now());
+    }
 }
 
 async fn sign(state: &ApiState, headers: &HeaderMap) -> Result<Signed, Problem> {

@@ -20,6 +20,7 @@ pub mod sign_in_limit;
 pub mod tokens;
 pub mod wire;
 
+mod denials;
 mod envelope;
 mod execution_replies;
 mod execution_wait;

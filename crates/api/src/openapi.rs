@@ -29,6 +29,7 @@ use utoipa::{
         (name = "modules", description = "What an import means."),
         (name = "workflows", description = "Functions that can be run."),
         (name = "executions", description = "Runs of workflows."),
+        (name = "audit", description = "Who did what, and who was kept from it."),
         (name = "health", description = "For load balancers and other servers."),
     )
 )]

@@ -4,7 +4,7 @@ use crate::{
     envelope, gate, openapi,
     problem::Problem,
     routes::{
-        acting, auth, execution_logs, executions, file_versions, files, health, modules,
+        acting, audit, auth, execution_logs, executions, file_versions, files, health, modules,
         organizations, users, workflows,
     },
     state::ApiState,
@@ -76,6 +76,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(executions::get))
         .routes(routes!(execution_logs::list))
         .routes(routes!(executions::cancel))
+        .routes(routes!(audit::list))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::jwks))

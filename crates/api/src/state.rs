@@ -2,6 +2,7 @@
 
 use crate::{
     cursor::Cursors,
+    denials::Denials,
     inputs::Inputs,
     keys::SigningKeys,
     passwords::{PasswordError, Passwords},
@@ -46,6 +47,7 @@ pub struct Shared {
     pub(crate) passwords: Passwords,
     pub(crate) sign_in_limit: SignInLimit,
     pub(crate) inputs: Inputs,
+    pub(crate) denials: Denials,
 }
 
 impl ApiState {
@@ -53,6 +55,7 @@ impl ApiState {
     pub fn new(parts: ApiParts) -> Result<Self, PasswordError> {
         Ok(Self(Arc::new(Shared {
             sessions: Sessions::new(parts.store.clone()),
+            denials: Denials::new(parts.store.clone()),
             store: parts.store,
             bells: parts.bells,
             analyser: parts.analyser,

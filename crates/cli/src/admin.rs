@@ -2,7 +2,7 @@
 
 use crate::{
     arguments::{AdminAction, AdminOptions, Places},
-    talk,
+    talk, verify_audit,
 };
 use anyhow::{Context, bail};
 use domain::{Access, OrganizationId, Role, Slug, UserId};
@@ -34,6 +34,10 @@ pub async fn run(options: AdminOptions) -> anyhow::Result<ExitCode> {
             let id = create_user(&store, &organization, email, name, role, password).await?;
             tell(json, &id)
         }
+        AdminAction::VerifyAudit { organization, against, json } => {
+            let store = open(options.places).await?;
+            return verify_audit::run(&store, organization, against.as_deref(), json).await;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -53,9 +57,10 @@ pub async fn create_organization(
     if name.trim().is_empty() {
         bail!("the name is empty");
     }
+    let by = Access::for_operator(domain::Scope::Global);
     let new =
         NewOrganization { id: OrganizationId(Uuid::now_v7()), slug, name, now: SystemClock.now() };
-    let created = store.system(Reason::Organizations).create_organization(new).await?;
+    let created = store.system(Reason::Organizations).create_organization(new, &by).await?;
     Ok(json!({
         "id": created.scope.organization(),
         "slug": created.slug,

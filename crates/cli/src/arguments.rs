@@ -166,6 +166,18 @@ pub enum AdminAction {
         #[arg(long)]
         json: bool,
     },
+    /// Follow the audits from their first entries to their last; 1 if one does not hang together
+    VerifyAudit {
+        /// Short name of one organization [default: all, and Global]
+        #[arg(long)]
+        organization: Option<String>,
+        /// What `--json` printed earlier: the audits must still go through it
+        #[arg(long)]
+        against: Option<PathBuf>,
+        /// Print JSON, to be kept where whoever can write the database cannot
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Args)]

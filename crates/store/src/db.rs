@@ -37,6 +37,8 @@ pub enum Reason {
     Claim,
     /// Finding work whose worker has gone.
     Rescue,
+    /// Following the chains of the audit.
+    Audit,
     /// Answering whether the database can be used.
     Health,
     /// Holding the master key against the database, and rotating it.

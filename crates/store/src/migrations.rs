@@ -39,6 +39,7 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+<<<<<<< HEAD
         let steps = [
             m0001_identity::STEP,
             m0002_files::STEP,
@@ -46,6 +47,10 @@ impl MigratorTrait for Migrator {
             m0004_audit::STEP,
             m0006_config::STEP,
         ];
+=======
+        let steps =
+            [m0001_identity::STEP, m0002_files::STEP, m0003_executions::STEP, m0004_audit::STEP];
+>>>>>>> main
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! One file per noun.
 
 pub mod acting;
+pub mod audit;
 pub mod auth;
 pub mod execution_logs;
 pub mod executions;
