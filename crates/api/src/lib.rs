@@ -21,6 +21,7 @@ pub mod tokens;
 pub mod wire;
 
 mod denials;
+mod config_body;
 mod envelope;
 mod execution_replies;
 mod execution_wait;

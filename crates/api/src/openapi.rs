@@ -26,6 +26,7 @@ use utoipa::{
         (name = "organizations", description = "Tenants, kept by the provider in Global."),
         (name = "users", description = "People of the token's organization."),
         (name = "files", description = "Workspace files and their versions."),
+        (name = "config", description = "Configuration values and secrets."),
         (name = "modules", description = "What an import means."),
         (name = "workflows", description = "Functions that can be run."),
         (name = "executions", description = "Runs of workflows."),

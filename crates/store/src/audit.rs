@@ -163,15 +163,6 @@ impl Scoped {
         Ok(rows.into_iter().map(Audited::from).collect())
     }
 
-    /// Adds entries about what the asking access did or was kept from, where nothing else changes.
-    pub async fn append_audit(&self, events: Vec<Event>, now: Timestamp) -> Result<(), StoreError> {
-        let write = self.write().await?;
-        for event in events {
-            write.audit(self.scope(), self.access().actor(), event, now).await?;
-        }
-        write.commit().await
-    }
-
     /// Notes that the asking person begins to act in `target` as `actor`, in both organizations'
     /// audits.
     pub async fn audit_acting(
@@ -181,10 +172,6 @@ impl Scoped {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-<<<<<<< HEAD
-        let event = || Event::done("auth.act", slug).with(serde_json::json!({ "reason": reason }));
-=======
->>>>>>> main
         let write = self.write().await?;
         for owner in [self.scope(), target] {
             write.audit(owner, actor, Event::done("auth.act", slug), now).await?;
@@ -203,6 +190,19 @@ fn action_range(action: Option<&str>) -> (String, String) {
 }
 
 impl System {
+    /// Adds an entry where nothing else changes: somebody was kept from something.
+    pub async fn append_audit(
+        &self,
+        owner: Scope,
+        actor: &Actor,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let write = self.write().await?;
+        write.audit(owner, actor, event, now).await?;
+        write.commit().await
+    }
+
     /// Follows the chain of `owner` from its first entry to its head. `seen` is what an earlier
     /// look found: the chain must still go through it.
     pub async fn verify_audit(

@@ -39,7 +39,6 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-<<<<<<< HEAD
         let steps = [
             m0001_identity::STEP,
             m0002_files::STEP,
@@ -47,10 +46,6 @@ impl MigratorTrait for Migrator {
             m0004_audit::STEP,
             m0006_config::STEP,
         ];
-=======
-        let steps =
-            [m0001_identity::STEP, m0002_files::STEP, m0003_executions::STEP, m0004_audit::STEP];
->>>>>>> main
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
     }
 }
