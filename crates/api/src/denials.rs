@@ -4,7 +4,7 @@
 //! reply, and would let anybody with a token fill the disk: so a task of its own writes, the same
 //! attempt counts once a minute, and each organization has a bounded number of entries a minute.
 
-use domain::{Access, Timestamp, audit::Event};
+use domain::{Actor, Scope, Timestamp, audit::Event};
 use moka::sync::Cache;
 use serde_json::json;
 use std::{
@@ -14,7 +14,7 @@ use std::{
     },
     time::Duration,
 };
-use store::Store;
+use store::{Reason, Store};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -34,8 +34,19 @@ pub struct Denials {
     counts: Cache<Uuid, Arc<AtomicU32>>,
 }
 
+/// Who was kept from something, and in whose audit that goes.
+pub struct Kept<'a> {
+    /// The organization.
+    pub scope: Scope,
+    /// The hand that tried.
+    pub actor: &'a Actor,
+    /// Why it failed.
+    pub because: &'static str,
+}
+
 struct Denial {
-    access: Access,
+    scope: Scope,
+    actor: Actor,
     event: Event,
     now: Timestamp,
 }
@@ -51,18 +62,12 @@ impl Denials {
         Self { waiting, seen, counts }
     }
 
-    /// Notes that `access` was kept from `object`, in the audit of the organization it is for.
-    pub fn note(
-        &self,
-        access: &Access,
-        action: &'static str,
-        mut object: String,
-        why: &'static str,
-        now: Timestamp,
-    ) {
-        let owner = access.scope().column();
+    /// Notes that somebody was kept from doing `action` to `object`.
+    pub fn note(&self, kept: Kept<'_>, action: &'static str, object: &str, now: Timestamp) {
+        let owner = kept.scope.column();
+        let mut object = object.to_owned();
         object.truncate(object.floor_char_boundary(LONGEST));
-        let key = (owner, access.actor().label(), object.clone());
+        let key = (owner, kept.actor.label(), object.clone());
         if !self.seen.entry(key).or_insert(()).is_fresh() {
             return;
         }
@@ -71,8 +76,8 @@ impl Denials {
             tracing::warn!(organization = %owner, "refusals beyond what the audit takes a minute");
             return;
         }
-        let event = Event::denied(action, object).with(json!({ "because": why }));
-        let denial = Denial { access: access.clone(), event, now };
+        let event = Event::denied(action, object).with(json!({ "because": kept.because }));
+        let denial = Denial { scope: kept.scope, actor: kept.actor.clone(), event, now };
         if self.waiting.try_send(denial).is_err() {
             tracing::warn!(organization = %owner, "a refusal is not in the audit: too many wait");
         }
@@ -80,8 +85,9 @@ impl Denials {
 }
 
 async fn write(store: Store, mut noted: mpsc::Receiver<Denial>) {
-    while let Some(Denial { access, event, now }) = noted.recv().await {
-        if let Err(error) = store.scoped(&access).append_audit(vec![event], now).await {
+    while let Some(Denial { scope, actor, event, now }) = noted.recv().await {
+        let system = store.system(Reason::Audit);
+        if let Err(error) = system.append_audit(scope, &actor, event, now).await {
             tracing::error!(%error, "a refusal is not in the audit");
         }
     }

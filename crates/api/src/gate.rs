@@ -3,6 +3,7 @@
 
 use crate::{
     access_table::{self, Row, Who},
+    denials::Kept,
     extract::Signed,
     problem::Problem,
     state::ApiState,
@@ -56,8 +57,9 @@ impl Attempt {
     }
 
     /// Foreign and missing ids are told apart nowhere, here neither.
-    fn denied(self, state: &ApiState, access: &Access, why: &'static str) {
-        state.denials.note(access, "access", self.object, why, state.now());
+    fn denied(self, state: &ApiState, access: &Access, because: &'static str) {
+        let kept = Kept { scope: access.scope(), actor: access.actor(), because };
+        state.denials.note(kept, "access", &self.object, state.now());
     }
 }
 

@@ -92,8 +92,9 @@ async fn acting_is_in_both_audits_with_its_reason() {
 async fn writers_of_one_organization_at_once_make_one_chain() {
     let world = World::new().await;
     let writers = (0..20).map(|n| {
-        let acme = world.scoped(world.acme);
-        async move { acme.append_audit(vec![Event::done("test", n.to_string())], NOW).await }
+        let system = world.store.system(Reason::Audit);
+        let event = Event::denied("test", n.to_string());
+        async move { system.append_audit(world.acme, &Actor::Platform, event, NOW).await }
     });
     for written in futures_util::future::join_all(writers).await {
         written.unwrap();

@@ -1,6 +1,7 @@
 //! Who is signed in, and the provider's admins acting in another organization or in Global.
 
 use crate::{
+    denials::Kept,
     extract::{Body, Signed},
     problem::Problem,
     routes::auth::{TokenReply, reply},
@@ -118,7 +119,9 @@ pub async fn act(
     let home = &session.organization;
     if signed.claims.act.is_some() || !home.is_provider || signed.access.role() != Role::Admin {
         let asked = body.organization.unwrap_or_else(|| GLOBAL.to_owned());
-        state.denials.note(&signed.access, "auth.act", asked, "may not act", state.now());
+        let (scope, actor) = (signed.access.scope(), signed.access.actor());
+        let kept = Kept { scope, actor, because: "may not act" };
+        state.denials.note(kept, "auth.act", &asked, state.now());
         return Err(ActingError::MayNotAct);
     }
     let reason = body.reason.trim();

@@ -1,6 +1,7 @@
 //! Signing in by password, staying signed in, signing out.
 
 use crate::{
+    denials::Kept,
     extract::Body,
     passwords::PasswordError,
     problem::Problem,
@@ -16,7 +17,7 @@ use axum::{
     http::{Extensions, StatusCode},
     response::{IntoResponse, Response},
 };
-use domain::{Scope, Slug};
+use domain::{Actor, Scope, Slug};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use store::{
@@ -135,13 +136,21 @@ pub async fn login(
     let found = find_account(&state, &login.organization, &email).await?;
     let hash = found.as_ref().and_then(|(_, credentials)| credentials.password_hash.clone());
     let right = state.passwords.verify(login.password, hash).await?;
-    let (organization, Credentials { user, .. }) =
-        found.filter(|_| right).ok_or(AuthError::WrongCredentials)?;
-    if organization.status != OrganizationStatus::Active || !user.active {
+    let active = |(organization, credentials): &(Organization, Credentials)| {
+        organization.status == OrganizationStatus::Active && credentials.user.active
+    };
+    let Some((organization, Credentials { user, .. })) =
+        found.as_ref().filter(|found| right && active(found))
+    else {
+        if let Some((organization, _)) = &found {
+            let because = if right { "suspended or inactive" } else { "wrong password" };
+            let kept = Kept { scope: organization.scope, actor: &Actor::Platform, because };
+            state.denials.note(kept, "auth.sign_in", &email, state.now());
+        }
         return Err(AuthError::WrongCredentials);
-    }
+    };
     state.sign_in_limit.succeeded(&account, address);
-    first_tokens(&state, &organization, &user).await.map(Json)
+    first_tokens(&state, organization, user).await.map(Json)
 }
 
 fn address(extensions: &Extensions) -> Option<IpAddr> {
