@@ -20,8 +20,8 @@ pub mod sign_in_limit;
 pub mod tokens;
 pub mod wire;
 
-mod denials;
 mod config_body;
+mod denials;
 mod envelope;
 mod execution_replies;
 mod execution_wait;

@@ -4,8 +4,8 @@ use crate::{
     envelope, gate, openapi,
     problem::Problem,
     routes::{
-        acting, audit, auth, config, execution_logs, executions, file_versions, files, health, modules,
-        organizations, users, workflows,
+        acting, audit, auth, config, execution_logs, executions, file_versions, files, health,
+        modules, organizations, users, workflows,
     },
     state::ApiState,
 };

@@ -150,8 +150,7 @@ pub async fn list(
     Query(query): Query<ConfigQuery>,
 ) -> Result<Json<Page<ConfigReply>>, Problem> {
     let wanted = page.wanted("config", &state, &signed)?;
-    let list =
-        ListConfig { view: query.scope.into(), after: wanted.after(), limit: wanted.rows() };
+    let list = ListConfig { view: query.scope.into(), after: wanted.after(), limit: wanted.rows() };
     let rows = state.scoped(&signed).config_values(list).await?;
     Ok(Json(wanted.page(rows, |entry| entry.key.clone())))
 }

@@ -1,0 +1,43 @@
+//! `config.get`: a value for the run to use, read anew at each call.
+
+use super::{parse, refused, wrong};
+use crate::{frames::Wrong, masking::Masking, sources::Sources};
+use domain::{Access, ConfigKey};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::Revealed;
+
+#[derive(Deserialize)]
+struct Get {
+    key: String,
+}
+
+/// `{"found": true, "value": …}`, or `{"found": false}`. A secret is masked before it is sent.
+pub(super) async fn get(
+    access: &Access,
+    sources: &Sources,
+    masking: &Masking,
+    arguments: Value,
+) -> Result<Value, Wrong> {
+    let Get { key } = parse(arguments)?;
+    let key = ConfigKey::parse(&key);
+    let key = key.map_err(|error| wrong("ValueError", format!("the key {error}")))?;
+    let value = match sources.reveal(access, &key).await.map_err(refused)? {
+        None => return Ok(json!({ "found": false })),
+        Some(Revealed::Plain(json)) => read(&json)?,
+        Some(Revealed::Secret(json)) => {
+            let value = read(json.expose_secret())?;
+            let learned = masking.learn(&value);
+            learned.map_err(|error| wrong("bifrost.BifrostError", error.to_string()))?;
+            value
+        }
+    };
+    Ok(json!({ "found": true, "value": value }))
+}
+
+fn read(json: &str) -> Result<Value, Wrong> {
+    // The parser's words could quote the value.
+    let unreadable = |_| wrong("bifrost.BifrostError", "the value is not readable".to_owned());
+    serde_json::from_str(json).map_err(unreadable)
+}
