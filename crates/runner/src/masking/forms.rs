@@ -10,6 +10,9 @@ use std::{collections::BTreeSet, fmt::Write};
 /// Lines of a secret that are looked for by themselves have at least so many characters.
 const MIN_LINE: usize = 8;
 
+/// Longer texts are looked for in one kind of quotes only, not in quotes within quotes.
+const MAX_TWICE: usize = 2048;
+
 /// What Python's `urllib.parse.quote` and JavaScript's `encodeURIComponent` leave as it is.
 const UNQUOTED: [&str; 3] = ["_.-~/", "_.-~", "-_.!~*'()"];
 
@@ -24,8 +27,11 @@ impl Forms {
         self.quoted_for_urls(text);
         self.encoded(text.as_bytes());
         let html = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        self.insert(html.replace('"', "&quot;").replace('\'', "&#x27;"));
-        self.insert(html);
+        let attribute = html.replace('"', "&quot;").replace('\'', "&#x27;");
+        for form in [html, attribute] {
+            escapes(&form).into_iter().for_each(|escaped| self.insert(escaped));
+            self.insert(form);
+        }
         let lines = text.lines().map(str::trim).filter(|line| *line != text);
         for line in lines.filter(|line| line.chars().count() >= MIN_LINE) {
             self.written(line);
@@ -44,22 +50,17 @@ impl Forms {
         }
     }
 
-    /// As it is, in JSON (also JSON within JSON), and as `repr` and `ascii` have it.
+    /// As it is, in JSON, as `repr` and `ascii` have it, and each of these in each of them again:
+    /// a text of JSON in a field of JSON, or in the message of a `KeyError`.
     fn written(&mut self, text: &str) {
-        let once = json(text, false);
-        for form in [json(text, true), once.replace('/', "\\/"), json(&once, false)] {
-            self.insert(form);
-        }
-        self.insert(once);
+        let once = escapes(text);
+        let again = if text.len() <= MAX_TWICE {
+            once.iter().flat_map(|form| escapes(form)).collect()
+        } else {
+            BTreeSet::new()
+        };
+        once.into_iter().chain(again).for_each(|form| self.insert(form));
         self.insert(text);
-        for quote in [None, Some('\''), Some('"')] {
-            self.insert(repr(text, quote, |code| format!("{code}")));
-            self.insert(repr(text, quote, escape));
-            self.insert(repr(text, quote, |code| {
-                let mut bytes = [0; 4];
-                code.encode_utf8(&mut bytes).bytes().map(|byte| format!("\\x{byte:02x}")).collect()
-            }));
-        }
     }
 
     fn quoted_for_urls(&mut self, text: &str) {
@@ -87,6 +88,21 @@ impl Forms {
             }
         }
     }
+}
+
+/// A text in all kinds of quotes, without the quotes.
+fn escapes(text: &str) -> BTreeSet<String> {
+    let plain = json(text, false);
+    let mut forms = BTreeSet::from([json(text, true), plain.replace('/', "\\/"), plain]);
+    for quote in [None, Some('\''), Some('"')] {
+        forms.insert(repr(text, quote, |code| code.to_string()));
+        forms.insert(repr(text, quote, escape));
+        forms.insert(repr(text, quote, |code| {
+            let bytes = code.encode_utf8(&mut [0; 4]).to_owned().into_bytes();
+            bytes.into_iter().map(|byte| format!("\\x{byte:02x}")).collect()
+        }));
+    }
+    forms
 }
 
 /// The inside of a JSON string, with or without characters beyond ASCII.
