@@ -59,7 +59,7 @@ pub use organizations::{
     CreateOrganizationError, DeleteOrganizationError, NewOrganization, Organization,
     OrganizationChange, OrganizationStatus,
 };
-pub use queue::{Beat, Claim, ClaimedEntry, Finished, Rescued};
+pub use queue::{Beat, Claim, Claimed, ClaimedEntry, Finished, JobRefusal, Refused, Rescued};
 pub use refresh_tokens::{NewRefreshToken, RotateError, Rotation};
 pub use users::{CreateUserError, Credentials, NewUser, Session, User, UserChange};
 pub use workflows::WorkflowEntry;
