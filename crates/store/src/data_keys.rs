@@ -104,6 +104,12 @@ impl Write<'_> {
         }
     }
 
+    /// Whether anything was ever sealed for `owner`.
+    pub(crate) async fn has_data_key(&self, owner: Scope) -> Result<bool, StoreError> {
+        let values = [owner.column().into()];
+        Ok(self.tenant(owner).one::<Wrapped, 1>(NEWEST, values).await?.is_some())
+    }
+
     /// A certain data key of `owner`.
     pub(crate) async fn data_key_of(&self, owner: Scope, id: Uuid) -> Result<DataKey, StoreError> {
         let values = [owner.column().into(), id.into()];

@@ -57,10 +57,14 @@ const DISCARD_KEYS: &str = "DELETE FROM data_keys WHERE organization_id = $1";
 
 impl Scoped {
     /// Gives the asking scope a new data key, seals its secrets anew and deletes the old key. How
-    /// many secrets there are. One transaction: a run reads either all before or all after.
-    pub async fn rotate_data_key(&self, now: Timestamp) -> Result<u64, StoreError> {
+    /// many secrets there are; `None` if it has no key because nothing was ever sealed. One
+    /// transaction: a run reads either all before or all after.
+    pub async fn rotate_data_key(&self, now: Timestamp) -> Result<Option<u64>, StoreError> {
         let write = self.write().await?;
         let owner = self.scope();
+        if !write.has_data_key(owner).await? {
+            return Ok(None);
+        }
         let new = write.new_data_key(owner, now).await?;
         let mut count = 0;
         for column in SEALED {
@@ -71,7 +75,7 @@ impl Scoped {
         let event = event.with(json!({ "secrets": count }));
         write.audit(owner, self.access().actor(), event, now).await?;
         write.commit().await?;
-        Ok(count)
+        Ok(Some(count))
     }
 }
 

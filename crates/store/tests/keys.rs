@@ -212,7 +212,8 @@ async fn a_new_data_key_seals_everything_anew_and_the_old_one_is_gone() {
     let count = sqlite(&world, "SELECT count(*), min(hex(id)) FROM data_keys");
     let sealed = || sqlite(&world, "SELECT hex(sealed) FROM config_values ORDER BY hex(sealed)");
     let before = sealed();
-    assert_eq!(world.scoped(world.acme).rotate_data_key(NOW).await.unwrap(), 1);
+    assert_eq!(world.scoped(world.acme).rotate_data_key(NOW).await.unwrap(), Some(1));
+    assert_eq!(world.scoped(Scope::Global).rotate_data_key(NOW).await.unwrap(), None);
     assert_eq!(get(&running, world.acme).await, "\"of acme\"");
     assert_eq!(get(&running, world.globex).await, "\"of globex\"");
     let after = sealed();
