@@ -15,6 +15,7 @@ use domain::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use store::View;
 
 /// Bytes of a file in one reply; its base64 fits into a frame.
@@ -28,7 +29,7 @@ pub(crate) struct Calls<'a> {
     pub sources: &'a Sources,
     pub analyser: &'a dyn Analyser,
     /// Learns what secrets the run is given.
-    pub masking: &'a Masking,
+    pub masking: &'a Arc<Masking>,
     /// The largest file this organization may write, in KiB.
     pub max_file_kb: u32,
     /// What `files.part` has put in front of the next write, as it was sent.
@@ -89,7 +90,7 @@ impl<'a> Calls<'a> {
         access: &'a Access,
         sources: &'a Sources,
         analyser: &'a dyn Analyser,
-        masking: &'a Masking,
+        masking: &'a Arc<Masking>,
         max_file_kb: u32,
     ) -> Self {
         Self { access, sources, analyser, masking, max_file_kb, parts: Vec::new(), reading: None }

@@ -79,7 +79,7 @@ impl Keep for Keeper<'_> {
 /// What is kept of a run, and what must not be.
 struct Kept<'a> {
     gate: &'a LogGate,
-    masking: &'a Masking,
+    masking: &'a Arc<Masking>,
     modules: &'a mut Vec<LoadedModule>,
 }
 

@@ -53,10 +53,11 @@ struct Patterns {
 }
 
 impl Masking {
-    /// From now on masks every text in `secret`. To be called before the run gets it.
+    /// From now on masks every text in `secret`. To be called before the run gets it, and for one
+    /// secret after the other.
     pub(crate) fn learn(&self, secret: &Value) -> Result<(), TooMany> {
-        let mut patterns = self.patterns.write().unwrap_or_else(PoisonError::into_inner);
-        let mut texts = patterns.as_ref().map(|known| known.texts.clone()).unwrap_or_default();
+        let known = self.patterns();
+        let mut texts = known.as_ref().map(|known| known.texts.clone()).unwrap_or_default();
         let before = texts.len();
         let new = config::texts(secret).into_iter().filter(|text| config::is_masked(text));
         texts.extend(new.map(str::to_owned));
@@ -66,7 +67,8 @@ impl Masking {
         if texts.len() > MOST_TEXTS || texts.iter().map(String::len).sum::<usize>() > MOST_BYTES {
             return Err(TooMany);
         }
-        *patterns = Some(Arc::new(Patterns::new(texts)?));
+        let patterns = Arc::new(Patterns::new(texts)?);
+        *self.patterns.write().unwrap_or_else(PoisonError::into_inner) = Some(patterns);
         self.any.store(true, Ordering::Release);
         Ok(())
     }

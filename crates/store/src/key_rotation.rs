@@ -97,7 +97,7 @@ impl SealedColumn {
             for Row { row_key, sealed, key_id } in rows {
                 let cell = Cell { table: self.table, row: &row_key, field: self.field };
                 let old = write.data_key_of(owner, key_id).await?;
-                let again = new.seal(cell, &*old.open(cell, &sealed)?)?;
+                let again = new.seal(cell, &old.open(cell, &sealed)?)?;
                 let owner = owner.column().into();
                 let values = [owner, row_key.into(), again.bytes.into(), again.key.into()];
                 gate.run(self.replace, values).await?;

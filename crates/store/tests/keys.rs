@@ -224,6 +224,24 @@ async fn a_new_data_key_seals_everything_anew_and_the_old_one_is_gone() {
 }
 
 #[tokio::test]
+async fn a_deleted_data_key_is_overwritten_in_the_database_s_file() {
+    let world = World::new().await;
+    put(&world.store, world.acme, "of acme").await;
+    let wrapped = sqlite(&world, "SELECT hex(wrapped) FROM data_keys");
+    let wrapped = hex::decode(wrapped.trim_matches(|c: char| !c.is_ascii_hexdigit())).unwrap();
+    assert!(wrapped.len() > 60);
+    let file = world.directory.path().join("bifrost.db");
+    let is_there = || {
+        sqlite(&world, "PRAGMA wal_checkpoint(TRUNCATE)");
+        let bytes = fs::read(&file).unwrap();
+        bytes.windows(wrapped.len()).any(|part| part == wrapped)
+    };
+    assert!(is_there(), "the search finds what is there");
+    world.scoped(world.acme).rotate_data_key(NOW).await.unwrap();
+    assert!(!is_there());
+}
+
+#[tokio::test]
 async fn without_its_data_key_nothing_of_an_organization_opens() {
     let world = World::new().await;
     put(&world.store, world.acme, "of acme").await;

@@ -1,3 +1,5 @@
+//! What is masked, what is left, and that nothing is left of a secret where others touch it.
+
 use super::*;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use proptest::prelude::*;
