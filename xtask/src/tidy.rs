@@ -8,6 +8,7 @@ mod secrets;
 mod sentence;
 mod sql;
 mod system_calls;
+mod unguarded;
 mod unsafe_code;
 
 use crate::source;
@@ -23,6 +24,7 @@ pub fn run(bless: bool) -> anyhow::Result<()> {
     complaints.extend(sentence::check(&sources));
     complaints.extend(arrows::check(&sources));
     complaints.extend(sql::check(&sources));
+    complaints.extend(unguarded::check(&sources));
     complaints.extend(unsafe_code::check(&sources));
     complaints.extend(access::check(&sources));
     complaints.extend(secrets::check(&sources));
