@@ -21,6 +21,7 @@ pub mod sign_in_limit;
 pub mod tokens;
 pub mod wire;
 
+mod config_body;
 mod denials;
 mod envelope;
 mod execution_replies;

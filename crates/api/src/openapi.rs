@@ -27,6 +27,7 @@ use utoipa::{
         (name = "settings", description = "What the token's organization may set."),
         (name = "users", description = "People of the token's organization."),
         (name = "files", description = "Workspace files and their versions."),
+        (name = "config", description = "Configuration values and secrets."),
         (name = "modules", description = "What an import means."),
         (name = "workflows", description = "Functions that can be run."),
         (name = "executions", description = "Runs of workflows."),

@@ -52,6 +52,7 @@ impl Server {
     pub async fn start(options: Serve) -> anyhow::Result<Self> {
         options.data.create_directory()?;
         let store = Store::create(&options.data.database_url).await?;
+        store.unlock(options.data.master_key.clone(), SystemClock.now()).await?;
         let runner = start_runner(&options.data, store.clone(), options.python.clone()).await?;
         let parts = Parts {
             store: store.clone(),

@@ -9,6 +9,7 @@ mod m0002_files;
 mod m0003_executions;
 mod m0004_audit;
 mod m0005_settings;
+mod m0006_config;
 
 use crate::{StoreError, sqlite};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement, Value};
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             m0003_executions::STEP,
             m0004_audit::STEP,
             m0005_settings::STEP,
+            m0006_config::STEP,
         ];
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
     }

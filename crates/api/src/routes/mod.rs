@@ -3,6 +3,7 @@
 pub mod acting;
 pub mod audit;
 pub mod auth;
+pub mod config;
 pub mod execution_logs;
 pub mod executions;
 pub mod file_versions;

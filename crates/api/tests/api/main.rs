@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod auth;
 mod common;
+mod config;
 mod execution_logs;
 mod executions;
 mod file_versions;
