@@ -4,9 +4,11 @@ mod access;
 mod arrows;
 mod length;
 mod paths;
+mod secrets;
 mod sentence;
 mod sql;
 mod system_calls;
+mod unguarded;
 mod unsafe_code;
 
 use crate::source;
@@ -22,8 +24,10 @@ pub fn run(bless: bool) -> anyhow::Result<()> {
     complaints.extend(sentence::check(&sources));
     complaints.extend(arrows::check(&sources));
     complaints.extend(sql::check(&sources));
+    complaints.extend(unguarded::check(&sources));
     complaints.extend(unsafe_code::check(&sources));
     complaints.extend(access::check(&sources));
+    complaints.extend(secrets::check(&sources));
     complaints.extend(length::check(&sources));
     complaints.extend(paths::check(&sources));
     complaints.extend(system_calls::check(&sources, bless)?);

@@ -16,10 +16,12 @@ pub mod passwords;
 pub mod problem;
 pub mod refresh;
 pub mod routes;
+mod settings_document;
 pub mod sign_in_limit;
 pub mod tokens;
 pub mod wire;
 
+mod config_body;
 mod denials;
 mod envelope;
 mod execution_replies;

@@ -8,6 +8,9 @@ pub mod guard;
 
 mod audit;
 mod cancel;
+mod config;
+mod config_writes;
+mod data_keys;
 mod db;
 mod enqueue;
 mod error;
@@ -19,11 +22,18 @@ mod file_writes;
 mod files;
 mod gate;
 mod health;
+mod key_rotation;
+mod keyring;
+mod master_key;
+mod master_rotation;
 mod migrations;
 mod modules;
 mod organizations;
 mod queue;
 mod refresh_tokens;
+mod retention;
+mod sealing;
+mod settings;
 mod sides;
 mod sqlite;
 mod users;
@@ -33,6 +43,8 @@ mod workflows;
 mod tests;
 
 pub use audit::{Audited, Chain, ListAudit};
+pub use config::{ConfigEntry, ConfigValue, ListConfig, Revealed};
+pub use config_writes::{ConfigWritten, DeleteConfigError, PutConfig, PutConfigError};
 pub use db::{Reason, Scoped, Store, System};
 pub use enqueue::{EnqueueError, Enqueued, NewExecution};
 pub use error::StoreError;
@@ -42,13 +54,21 @@ pub use file_index::{FileIndex, IndexedFile};
 pub use file_versions::FileVersion;
 pub use file_writes::{DeleteFileError, Precondition, WriteFile, WriteFileError, Written};
 pub use files::{File, FileEntry, ListFiles, Shadowed, View};
+pub use key_rotation::DiscardedSecrets;
+pub use keyring::{MasterKeyState, UnlockError};
+pub use master_key::{MasterKey, MasterKeyError, MasterKeySource};
+pub use master_rotation::{MasterRotation, RotationError};
 pub use migrations::MigrationState;
 pub use modules::{ModuleFile, Offers};
 pub use organizations::{
     CreateOrganizationError, DeleteOrganizationError, NewOrganization, Organization,
     OrganizationChange, OrganizationStatus,
 };
-pub use queue::{Beat, Claim, Claimed, ClaimedEntry, Finished, JobRefusal, Refused, Rescued};
+pub use queue::{
+    Beat, Claim, Claimed, ClaimedEntry, Ended, Finished, JobRefusal, Refused, Rescued,
+};
 pub use refresh_tokens::{NewRefreshToken, RotateError, Rotation};
+pub use retention::{Bite, Removed};
+pub use settings::{SettingsChange, UpdateSettings, UpdateSettingsError, VersionedSettings};
 pub use users::{CreateUserError, Credentials, NewUser, Session, User, UserChange};
 pub use workflows::WorkflowEntry;

@@ -6,14 +6,18 @@ use crate::{
     things::Thing,
 };
 use domain::{
-    ExecutionId, FilePath, Scope, Slug, UserId,
+    ConfigKey, ExecutionId, FilePath, Scope, Slug, UserId,
     analysis::Workflow,
     execution::{Failure, LogLevel, LogLine, Outcome, Status},
 };
+use reqwest::Method;
 use serde_json::json;
 use std::{sync::OnceLock, time::Duration};
-use store::{Finished, NewExecution, NewUser, Precondition, Reason, WriteFile};
-use testkit::world::{NOW, create_organization};
+use store::{Finished, NewExecution, NewUser, Precondition, PutConfig, Reason, WriteFile};
+use testkit::{
+    document::Draft,
+    world::{NOW, create_organization},
+};
 use uuid::Uuid;
 
 impl Stage {
@@ -32,6 +36,7 @@ impl Stage {
             Thing::File => self.file(owner, n, Vec::new()).await,
             Thing::Module => module(&self.file(owner, n, Vec::new()).await),
             Thing::Workflow => self.workflow(owner, n).await,
+            Thing::ConfigKey => self.config(owner, n).await,
             Thing::Running => self.running(owner).await,
             Thing::Organization => {
                 let slug = format!("o{n:05}-{mark}");
@@ -52,6 +57,7 @@ impl Stage {
             Thing::IdempotencyKey => format!("k{n:05}{NOBODY}"),
             Thing::File => path(n, NOBODY),
             Thing::Module => module(&path(n, NOBODY)),
+            Thing::ConfigKey => key(n, NOBODY),
             Thing::Workflow | Thing::Running => format!("w{n:05}{NOBODY}"),
             Thing::Slug => NOBODY.to_owned(),
             Thing::Cursor => "A".repeat(43),
@@ -60,10 +66,18 @@ impl Stage {
 
     /// A few of everything, so that every list has a second page.
     pub async fn furnish(&self, scope: Scope) {
-        for thing in [Thing::User, Thing::Execution, Thing::File, Thing::Workflow] {
+        for thing in [Thing::User, Thing::Execution, Thing::Workflow, Thing::ConfigKey] {
             for _ in 0..3 {
                 self.make(thing, scope).await;
             }
+        }
+        for seconds in [301, 302, 303] {
+            let body = json!({"executions": {"timeout_seconds": seconds}}).to_string();
+            let headers = vec![("if-match".to_owned(), "*".to_owned())];
+            let (method, target) = (Method::PATCH, "/api/org/settings".to_owned());
+            let draft = Draft { method, target, headers, body: Some(body) };
+            let reply = self.admin(scope).send(&draft).await;
+            assert!(reply.status == 200 || scope == Scope::Global, "{reply:?}");
         }
     }
 
@@ -99,6 +113,21 @@ impl Stage {
             self.scoped(owner, mark).write_file(write).await.unwrap();
         }
         path
+    }
+
+    /// Every second one is a secret.
+    async fn config(&self, owner: Scope, n: u32) -> String {
+        let mark = self.shared_mark(owner);
+        let key = key(n, mark);
+        let put = PutConfig {
+            key: ConfigKey::parse(&key).unwrap(),
+            value: json!({"value": format!("value of {mark}")}),
+            secret: n.is_multiple_of(2),
+            precondition: Precondition::Any,
+            now: NOW,
+        };
+        self.scoped(owner, mark).put_config(put).await.unwrap();
+        key
     }
 
     async fn workflow(&self, owner: Scope, n: u32) -> String {
@@ -195,6 +224,10 @@ fn email(n: u32, mark: &str) -> String {
 
 fn path(n: u32, mark: &str) -> String {
     format!("{mark}/f{n:05}.py")
+}
+
+fn key(n: u32, mark: &str) -> String {
+    format!("k{n:05}_{mark}")
 }
 
 fn module(path: &str) -> String {

@@ -106,6 +106,7 @@ impl Script {
             Thing::File => self.dice.pick(&FILES).to_owned(),
             Thing::Module => self.dice.pick(&MODULES).to_owned(),
             Thing::Workflow | Thing::Running => self.dice.pick(&WORKFLOWS).to_owned(),
+            Thing::ConfigKey => format!("key{}", self.dice.below(3)),
             Thing::Email => format!("person{}@example.test", self.dice.below(4)),
             Thing::IdempotencyKey => format!("key{}", self.dice.below(3)),
             Thing::Slug => format!("slug{}", self.dice.below(3)),

@@ -14,6 +14,7 @@ pub enum Thing {
     IdempotencyKey,
     File,
     Module,
+    ConfigKey,
     Workflow,
     /// A workflow that has been run.
     Running,
@@ -28,7 +29,8 @@ pub enum Thing {
 impl Thing {
     /// Whether everybody may read those of Global.
     pub fn is_shared(self) -> bool {
-        matches!(self, Self::File | Self::Module | Self::Workflow | Self::Running)
+        use Thing::{ConfigKey, File, Module, Running, Workflow};
+        matches!(self, File | Module | Workflow | Running | ConfigKey)
     }
 
     /// Whether it names an organization itself, which the provider's admins may see.
@@ -75,6 +77,10 @@ const TABLE: &[(&str, &str, Entry)] = &[
     ("/api/files", "prefix", Is(Thing::File)),
     ("/api/files/", "/content", Text("bWFyaw==")),
     ("/api/files/", "/message", Text("a message")),
+    ("/api/config/", "key", Is(Thing::ConfigKey)),
+    ("/api/org/settings", "/regional/timezone", Text("UTC")),
+    ("/api/org/settings", "/regional/currency", Text("USD")),
+    ("/api/org/settings", "/regional/locale", Text("en-US")),
     ("/api/modules/", "name", Is(Thing::Module)),
     ("/api/workflows/", "name", Is(Thing::Workflow)),
     ("/api/executions/", "id", Is(Thing::Execution)),

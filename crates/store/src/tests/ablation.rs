@@ -307,3 +307,12 @@ async fn what_each_wall_holds_alone_is_kept_for_reviewers() {
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(kept == text, "{} is not up to date: run with UPDATE_GOLDEN=1\n{text}", path.display());
 }
+
+#[test]
+fn no_method_is_told_whose_rows_to_touch() {
+    // These two read: what they are given is compared with the asking scope before anything else.
+    let expected = ["file_index.rs contents", "file_index.rs file_index"];
+    let mut found = super::statements::methods_given_a_scope();
+    found.sort();
+    assert_eq!(found, expected);
+}

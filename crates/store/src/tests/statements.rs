@@ -40,22 +40,28 @@ fn sources() -> BTreeMap<String, String> {
     found
 }
 
-/// Every constant of SQL.
+/// Every text of SQL, by the name of its constant or field.
 pub fn constants() -> Vec<Constant> {
     let mut found = Vec::new();
     for (file, text) in sources() {
-        for (at, _) in text.match_indices("const ") {
-            let rest = &text[at + "const ".len()..];
-            let Some((name, rest)) = rest.split_once(": &str =") else { continue };
-            let Some(literal) = rest.trim_start().strip_prefix('"') else { continue };
-            let sql = unescaped(literal);
-            let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
-            if name.len() < 60 && verbs.iter().any(|verb| sql.starts_with(verb)) {
+        for verb in ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"] {
+            for (at, _) in text.match_indices(&format!("\"{verb} ")) {
+                let before = text[..at].trim_end();
+                let before = before.strip_suffix("&str =").unwrap_or(before).trim_end();
+                let before = before.strip_suffix(':');
+                let name = before.and_then(|it| it.rsplit(|c: char| !is_word(c)).next());
+                let name = name.filter(|name| !name.is_empty()).unwrap_or("SQL WITHOUT A NAME");
+                let sql = unescaped(&text[at + 1..]);
                 found.push(Constant { place: format!("{file} {name}"), sql });
             }
         }
     }
+    found.sort_by(|a, b| (&a.place, &a.sql).cmp(&(&b.place, &b.sql)));
     found
+}
+
+fn is_word(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
 }
 
 /// Every `CREATE TABLE` of the migrations.
@@ -129,4 +135,23 @@ fn first_argument(rest: &str) -> Option<String> {
     let argument = rest.strip_prefix('(')?.trim_start();
     let end = argument.find([',', ')'])?;
     Some(argument[..end].trim().to_owned())
+}
+
+/// Public methods of `Scoped` that are given a scope.
+pub fn methods_given_a_scope() -> Vec<String> {
+    let mut found = Vec::new();
+    for (file, text) in sources() {
+        for (at, _) in text.match_indices("impl Scoped {") {
+            let body = text[at..].split("\n}\n").next().unwrap_or_default();
+            for method in body.split("pub async fn ").skip(1) {
+                let signature = method.split('{').next().unwrap_or_default();
+                let arguments = signature.split("->").next().unwrap_or_default();
+                let words: Vec<_> = arguments.split(|c: char| !is_word(c)).collect();
+                if words.contains(&"Scope") {
+                    found.push(format!("{file} {}", words[0]));
+                }
+            }
+        }
+    }
+    found
 }
