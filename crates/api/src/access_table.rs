@@ -106,4 +106,5 @@ pub const TABLE: &[Row] = &[
     row("GET", "/healthz", Who::Public),
     row("GET", "/readyz", Who::Public),
     row("GET", "/.well-known/jwks.json", Who::Public),
+    row("GET", "/metrics", Who::Public),
 ];

@@ -2,6 +2,7 @@
 
 use crate::{
     problem::{FieldError, Problem},
+    slow_bodies::Pace,
     state::ApiState,
     tokens::Claims,
 };
@@ -132,11 +133,15 @@ impl<T: DeserializeOwned> OptionalFromRequest<ApiState> for Body<T> {
 }
 
 async fn read(request: Request, state: &ApiState) -> Result<Bytes, Problem> {
+    let pace = request.extensions().get::<Pace>().cloned();
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(error)
             if error.status() == StatusCode::PAYLOAD_TOO_LARGE =>
         {
             Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE)
+        }
+        _ if pace.is_some_and(|pace| pace.was_too_slow()) => {
+            Problem::of_status(StatusCode::REQUEST_TIMEOUT)
         }
         _ => malformed_json("the body did not arrive whole"),
     })

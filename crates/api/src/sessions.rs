@@ -1,6 +1,6 @@
 //! Whether a token still counts: its organization and person are there, active and unchanged.
 
-use crate::tokens::Claims;
+use crate::{metrics, tokens::Claims};
 use domain::{Access, Actor, Role};
 use moka::future::Cache;
 use std::{sync::Arc, time::Duration};
@@ -31,12 +31,15 @@ impl Sessions {
         claims: &Claims,
     ) -> Result<Option<(Access, Arc<Session>)>, Arc<StoreError>> {
         let key = (claims.scope().column(), claims.home().column(), claims.sub);
+        let mut remembered = true;
         let look_up = async {
+            remembered = false;
             let system = self.store.system(Reason::Session);
             let session = system.session(claims.scope(), claims.home(), claims.user()).await?;
             Ok(session.map(Arc::new))
         };
         let session = self.recent.try_get_with(key, look_up).await?;
+        metrics::session_asked(remembered);
         Ok(session.and_then(|session| Some((access(claims, &session)?, session))))
     }
 

@@ -51,14 +51,15 @@ pub struct Shared {
 impl ApiState {
     /// Puts the parts together. Hashes one password, which takes some 20 ms.
     pub fn new(parts: ApiParts) -> Result<Self, PasswordError> {
+        let keys = Arc::new(parts.keys);
         Ok(Self(Arc::new(Shared {
             sessions: Sessions::new(parts.store.clone()),
             store: parts.store,
             bells: parts.bells,
             analyser: parts.analyser,
             clock: parts.clock,
-            cursors: Cursors::new(&parts.keys),
-            tokens: Tokens::new(parts.keys, parts.issuer),
+            cursors: Cursors::new(keys.clone()),
+            tokens: Tokens::new(keys, parts.issuer),
             passwords: Passwords::new()?,
             sign_in_limit: SignInLimit::default(),
             inputs: Inputs::default(),

@@ -5,6 +5,7 @@ use crate::{
     talk,
 };
 use anyhow::{Context, bail};
+use api::SigningKeys;
 use domain::{Access, OrganizationId, Role, Slug, UserId};
 use jobs::{Clock, SystemClock};
 use serde_json::json;
@@ -33,6 +34,10 @@ pub async fn run(options: AdminOptions) -> anyhow::Result<ExitCode> {
             let name = name.unwrap_or_else(|| email.clone());
             let id = create_user(&store, &organization, email, name, role, password).await?;
             tell(json, &id)
+        }
+        AdminAction::RotateSigningKey { json } => rotate_signing_key(options.places, json)?,
+        AdminAction::RetireSigningKey { kid, json } => {
+            retire_signing_keys(options.places, kid.as_deref(), json)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -102,6 +107,30 @@ pub async fn create_user(
         "name": user.name,
         "role": user.role,
     }))
+}
+
+fn rotate_signing_key(places: Places, as_json: bool) -> anyhow::Result<()> {
+    let data = places.resolve()?;
+    data.create_directory()?;
+    let kid = SigningKeys::rotate(&data.directory)?;
+    match as_json {
+        true => talk::print_json(&json!({ "kid": kid })),
+        false => talk::print(&format!("added {kid}; it signs in a few seconds")),
+    }
+    Ok(())
+}
+
+fn retire_signing_keys(places: Places, kid: Option<&str>, as_json: bool) -> anyhow::Result<()> {
+    let retired = SigningKeys::retire(&places.resolve()?.directory, kid)?;
+    if as_json {
+        talk::print_json(&json!({ "retired": retired }));
+    } else if retired.is_empty() {
+        talk::print("every key is in use");
+    }
+    for kid in retired.iter().filter(|_| !as_json) {
+        talk::print(&format!("retired {kid}"));
+    }
+    Ok(())
 }
 
 fn read_password() -> anyhow::Result<String> {

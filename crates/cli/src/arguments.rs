@@ -145,6 +145,22 @@ pub enum AdminAction {
         #[arg(long)]
         json: bool,
     },
+    /// Add a key that signs access tokens; running servers take it up by themselves
+    RotateSigningKey {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove signing keys that no token needs any more
+    RetireSigningKey {
+        /// Remove this one now: tokens it signed are void [default: all that have not signed for
+        /// half an hour]
+        #[arg(long)]
+        kid: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Add a user to an organization
     CreateUser {
         /// Short name of the organization; `provider` for the people who run the platform

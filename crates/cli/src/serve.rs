@@ -6,7 +6,7 @@ use crate::{
     talk,
 };
 use anyhow::Context;
-use api::{ApiParts, ApiState, SigningKeys};
+use api::{ApiParts, ApiState, ServerLimits, SigningKeys};
 use domain::OrganizationId;
 use jobs::{Bells, Clock, SystemClock, Work};
 use runner::{Runner, RunnerOptions, Worker};
@@ -57,6 +57,7 @@ impl Server {
             runner,
             stop: CancellationToken::new(),
         };
+        api::metrics::start();
         let mut tasks = Vec::new();
         let mut address = None;
         if options.role != Role::Worker {
@@ -141,12 +142,10 @@ fn serve_http(
         clock: parts.clock.clone(),
         issuer: "bifrost".to_owned(),
     })?;
-    let service = api::router(state).into_make_service_with_connect_info::<SocketAddr>();
-    let stop = parts.stop.clone();
+    let (router, stop) = (api::router(state), parts.stop.clone());
     Ok(tokio::spawn(async move {
-        let served = axum::serve(listener, service)
-            .with_graceful_shutdown(async move { stop.cancelled().await });
-        Ok(served.await?)
+        api::serve(listener, router, ServerLimits::default(), stop).await;
+        Ok(())
     }))
 }
 

@@ -5,6 +5,7 @@
 
 mod bells;
 mod clock;
+pub mod metrics;
 mod work;
 
 pub use bells::{Bells, ExecutionWatch};

@@ -1,6 +1,6 @@
 //! A worker's side of the queue: claim what is waiting, hold the leases, rescue what others lost.
 
-use crate::{Bells, Clock};
+use crate::{Bells, Clock, metrics};
 use domain::ExecutionId;
 use std::{
     collections::HashMap,
@@ -77,6 +77,7 @@ impl Work {
             // There may be more for another worker of this process.
             self.0.bells.ring_work();
         }
+        metrics::claimed(claims.len());
         Ok(claims.into_iter().map(|claim| self.hold(claim)).collect())
     }
 
@@ -138,7 +139,11 @@ impl Held {
     /// Ends the execution; `false` when the lease was lost and somebody else will.
     pub async fn finish(&self, finished: Finished) -> Result<bool, WorkError> {
         let scoped = self.work.0.store.scoped(&self.claim.access);
+        let outcome = finished.outcome.status;
         let ended = scoped.finish(&self.claim, finished).await?;
+        if ended {
+            metrics::finished(outcome);
+        }
         self.work.0.bells.ring_execution(self.claim.execution);
         Ok(ended)
     }

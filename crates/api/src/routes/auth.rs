@@ -2,6 +2,7 @@
 
 use crate::{
     extract::Body,
+    metrics,
     passwords::PasswordError,
     problem::Problem,
     refresh::{self, RefreshToken},
@@ -49,6 +50,7 @@ pub enum AuthError {
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
         let text = self.to_string();
+        self.count();
         match self {
             Self::WrongCredentials => {
                 Problem::new(StatusCode::UNAUTHORIZED, "wrong_credentials", text)
@@ -63,6 +65,17 @@ impl IntoResponse for AuthError {
             Self::Store(error) => error.into(),
         }
         .into_response()
+    }
+}
+
+impl AuthError {
+    fn count(&self) {
+        match self {
+            Self::WrongCredentials => metrics::sign_in_failed("wrong_credentials"),
+            Self::BadRefreshToken => metrics::sign_in_failed("bad_refresh_token"),
+            Self::TooMany(_) => metrics::sign_in_failed("too_many_attempts"),
+            Self::Internal(_) | Self::Store(_) => {}
+        }
     }
 }
 

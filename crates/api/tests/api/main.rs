@@ -10,6 +10,8 @@ mod file_versions;
 mod files;
 mod health;
 mod http;
+mod limits;
+mod metrics;
 mod modules;
 mod openapi;
 mod organizations;
