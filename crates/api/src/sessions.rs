@@ -1,7 +1,7 @@
 //! Whether a token still counts: its organization and person are there, active and unchanged.
 
 use crate::{metrics, tokens::Claims};
-use domain::{Access, Actor, Role};
+use domain::{Access, Acting, Actor, OrganizationId, Role};
 use moka::future::Cache;
 use std::{sync::Arc, time::Duration};
 use store::{Organization, OrganizationStatus, Reason, Session, Store, StoreError};
@@ -62,6 +62,10 @@ fn access(claims: &Claims, session: &Session) -> Option<Access> {
         Some(_) if user.role == Role::Admin && home.is_provider => Role::Admin,
         Some(_) => return None,
     };
-    let actor = Actor::User { id: user.id, email: user.email.clone() };
+    let acting = claims.act.as_ref().map(|act| Acting {
+        home: OrganizationId(act.org_id),
+        reason: act.reason.clone(),
+    });
+    let actor = Actor::User { id: user.id, email: user.email.clone(), acting };
     Some(Access::from_verified_token(claims.scope(), role, actor))
 }

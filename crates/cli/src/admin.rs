@@ -58,9 +58,10 @@ pub async fn create_organization(
     if name.trim().is_empty() {
         bail!("the name is empty");
     }
+    let by = Access::for_operator(domain::Scope::Global);
     let new =
         NewOrganization { id: OrganizationId(Uuid::now_v7()), slug, name, now: SystemClock.now() };
-    let created = store.system(Reason::Organizations).create_organization(new).await?;
+    let created = store.system(Reason::Organizations).create_organization(new, &by).await?;
     Ok(json!({
         "id": created.scope.organization(),
         "slug": created.slug,

@@ -55,11 +55,31 @@ pub enum Actor {
         id: UserId,
         /// The address they sign in with.
         email: String,
+        /// Where they come from and why, when this is not their own organization.
+        acting: Option<Acting>,
+    },
+    /// A program with a key of the organization.
+    ApiKey {
+        /// The key.
+        id: crate::ids::ApiKeyId,
+        /// What people call it.
+        name: String,
     },
     /// A running workflow, through the SDK.
     Execution(crate::ids::ExecutionId),
     /// Whoever runs the `bifrost` command on the machine itself.
     Operator,
+    /// The platform itself: caretakers, and refusals before anybody is known.
+    Platform,
+}
+
+/// Why a provider's person is in an organization that is not theirs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acting {
+    /// The organization they belong to.
+    pub home: crate::ids::OrganizationId,
+    /// What they gave as the reason.
+    pub reason: String,
 }
 
 impl Actor {
@@ -67,8 +87,10 @@ impl Actor {
     pub fn label(&self) -> String {
         match self {
             Self::User { email, .. } => email.clone(),
+            Self::ApiKey { name, .. } => format!("key {name}"),
             Self::Execution(id) => format!("execution {id}"),
             Self::Operator => "operator".to_owned(),
+            Self::Platform => "platform".to_owned(),
         }
     }
 
@@ -76,7 +98,15 @@ impl Actor {
     pub fn user(&self) -> Option<UserId> {
         match self {
             Self::User { id, .. } => Some(*id),
-            Self::Execution(_) | Self::Operator => None,
+            _ => None,
+        }
+    }
+
+    /// Where a provider's person comes from, and why.
+    pub fn acting(&self) -> Option<&Acting> {
+        match self {
+            Self::User { acting, .. } => acting.as_ref(),
+            _ => None,
         }
     }
 }

@@ -37,6 +37,10 @@ id!(
     /// One run of one workflow. A UUIDv7, so that ids sort by creation.
     ExecutionId
 );
+id!(
+    /// A key with which a program signs in, inside one organization.
+    ApiKeyId
+);
 
 impl OrganizationId {
     /// The organization of the people who run the platform; it exists from the first migration.

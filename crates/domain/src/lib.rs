@@ -3,6 +3,7 @@
 pub mod access;
 pub mod admission;
 pub mod analysis;
+pub mod audit;
 pub mod cascade;
 pub mod content_hash;
 pub mod execution;
@@ -15,10 +16,10 @@ pub mod slug;
 mod standard_library;
 pub mod time;
 
-pub use access::{Access, Actor, Role};
+pub use access::{Access, Acting, Actor, Role};
 pub use content_hash::content_hash;
 pub use file_path::FilePath;
-pub use ids::{ExecutionId, OrganizationId, UserId};
+pub use ids::{ApiKeyId, ExecutionId, OrganizationId, UserId};
 pub use module_name::ModuleName;
 pub use scope::Scope;
 pub use settings::Settings;

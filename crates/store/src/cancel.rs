@@ -6,6 +6,7 @@ use crate::{
 };
 use domain::{
     ExecutionId, Timestamp,
+    audit::Event,
     execution::{Failure, Status},
 };
 
@@ -50,6 +51,8 @@ impl Scoped {
         } else {
             gate.run(CANCEL_RUNNING, key()).await?;
         }
+        let event = Event::done("execution.cancel", id.to_string());
+        write.audit(self.scope(), self.access().actor(), event, now).await?;
         write.commit().await?;
         Ok(Some(if cancelled { Status::Cancelled } else { status }))
     }

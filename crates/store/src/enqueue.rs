@@ -1,8 +1,9 @@
 //! Accepting an execution: its row and its place in the queue, in one transaction.
 
 use crate::{Execution, Scoped, StoreError, WorkflowEntry, executions::Row};
-use domain::{ExecutionId, Timestamp, execution::Status};
+use domain::{ExecutionId, Timestamp, audit::Event, execution::Status};
 use sea_orm::FromQueryResult;
+use serde_json::json;
 
 /// What a new execution needs.
 #[derive(Clone, Debug)]
@@ -91,6 +92,13 @@ impl Scoped {
         let values =
             [owner.into(), new.id.0.into(), new.now.0.into(), max_attempts(new.workflow).into()];
         gate.run(ENQUEUE, values).await?;
+        // An execution remembers by itself who asked for it. What it does not say is that they
+        // were somebody else's people, and why they were here.
+        if self.access().actor().acting().is_some() {
+            let event = Event::done("execution.start", new.id.to_string())
+                .with(json!({ "workflow": new.workflow.workflow.name }));
+            write.audit(self.scope(), self.access().actor(), event, new.now).await?;
+        }
         write.commit().await?;
         Ok(Enqueued { execution: self.pending(new)?, created: true })
     }

@@ -7,8 +7,11 @@ use crate::{
     gate::Gate,
     workflows,
 };
-use domain::{FilePath, Timestamp, analysis::Workflow, content_hash, scope::Side};
+use domain::{
+    FilePath, Timestamp, analysis::Workflow, audit::Event, content_hash, scope::Side,
+};
 use sea_orm::{DatabaseTransaction, FromQueryResult};
+use serde_json::json;
 
 /// What the writer believes is there, from `If-Match`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +166,9 @@ impl Scoped {
         let version = self.append_version(&gate, &write, &hash).await?;
         self.upsert(&gate, &write, &hash, version).await?;
         workflows::replace(&gate, self.scope(), &write.path, &write.workflows).await?;
+        let event = Event::done("file.write", write.path.as_str())
+            .with(json!({ "version": version, "hash": hash, "source": write.source }));
+        transaction.audit(self.scope(), self.access().actor(), event, write.now).await?;
         self.raise_generation(transaction).await?;
         let shadows = self.shadowed(write.path.as_str()).await?;
         let entry = self.entry_of(&write, hash, version, shadows.is_some())?;
@@ -201,6 +207,9 @@ impl Scoped {
             now.0.into(),
         ];
         gate.run(INSERT_VERSION, values).await?;
+        let event = Event::done("file.delete", path.as_str())
+            .with(json!({ "version": current.version + 1 }));
+        transaction.audit(self.scope(), self.access().actor(), event, now).await?;
         self.raise_generation(transaction).await?;
         Ok(())
     }

@@ -6,6 +6,7 @@
 
 pub mod guard;
 
+mod audit;
 mod cancel;
 mod db;
 mod enqueue;
@@ -28,6 +29,7 @@ mod sqlite;
 mod users;
 mod workflows;
 
+pub use audit::{Audited, Chain, ListAudit};
 pub use db::{Reason, Scoped, Store, System};
 pub use enqueue::{EnqueueError, Enqueued, NewExecution};
 pub use error::StoreError;

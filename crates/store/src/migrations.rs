@@ -7,6 +7,7 @@
 mod m0001_identity;
 mod m0002_files;
 mod m0003_executions;
+mod m0004_audit;
 
 use crate::{StoreError, sqlite};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement, Value};
@@ -18,6 +19,8 @@ pub(crate) struct Step {
     up: &'static [&'static str],
     down: &'static [&'static str],
     tenant_tables: &'static [&'static str],
+    /// Those of them whose rows are never changed, and go only with their whole organization.
+    append_only: &'static [&'static str],
     /// Rows that are there from the start.
     seeds: fn() -> Vec<(&'static str, Vec<Value>)>,
 }
@@ -35,7 +38,12 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        let steps = [m0001_identity::STEP, m0002_files::STEP, m0003_executions::STEP];
+        let steps = [
+            m0001_identity::STEP,
+            m0002_files::STEP,
+            m0003_executions::STEP,
+            m0004_audit::STEP,
+        ];
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
     }
 }
@@ -55,6 +63,9 @@ impl MigrationTrait for Step {
         }
         for table in self.tenant_tables {
             connection.execute_unprepared(&sqlite::owner_trigger(table)).await?;
+        }
+        for trigger in self.append_only.iter().flat_map(|table| sqlite::append_only_triggers(table)) {
+            connection.execute_unprepared(&trigger).await?;
         }
         for (sql, values) in (self.seeds)() {
             let backend = connection.get_database_backend();

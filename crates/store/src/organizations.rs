@@ -1,9 +1,10 @@
 //! Organizations: the registry that every other table refers to.
 
-use crate::{StoreError, System, sqlite};
-use domain::{OrganizationId, Scope, Settings, Slug, Timestamp};
+use crate::{StoreError, System, db::Write, sqlite};
+use domain::{Access, OrganizationId, Scope, Settings, Slug, Timestamp, audit::Event};
 use sea_orm::FromQueryResult;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use uuid::Uuid;
 
 /// A tenant, or Global.
@@ -141,6 +142,9 @@ const INSERT: &str = "INSERT INTO organizations
 const UPDATE: &str = "UPDATE organizations
     SET name = COALESCE($2, name), status = COALESCE($3, status) WHERE id = $1";
 const DELETE: &str = "DELETE FROM organizations WHERE id = $1";
+const BEGIN_PURGE: &str = "UPDATE organizations SET purge_started_at = $2 WHERE id = $1";
+const FORGET_AUDIT: &str = "DELETE FROM audit_log WHERE organization_id = $1";
+const FORGET_HEAD: &str = "DELETE FROM audit_heads WHERE organization_id = $1";
 
 impl System {
     /// The organization with this short name; Global and the provider have one too.
@@ -173,6 +177,7 @@ impl System {
     pub async fn create_organization(
         &self,
         new: NewOrganization,
+        by: &Access,
     ) -> Result<Organization, CreateOrganizationError> {
         if new.slug.is_reserved() {
             return Err(CreateOrganizationError::Reserved(new.slug));
@@ -180,11 +185,15 @@ impl System {
         let values =
             [new.id.0.into(), new.slug.as_str().into(), new.name.clone().into(), new.now.0.into()];
         let write = self.write().await?;
-        let created = write.system().run(INSERT, values).await?;
-        write.commit().await?;
-        if created == 0 {
+        if write.system().run(INSERT, values).await? == 0 {
             return Err(CreateOrganizationError::SlugTaken(new.slug));
         }
+        let event = || {
+            Event::done("organization.create", new.slug.as_str())
+                .with(json!({ "id": new.id, "name": new.name }))
+        };
+        both(&write, by, Scope::Organization(new.id), event, new.now).await?;
+        write.commit().await?;
         Ok(Organization {
             scope: Scope::Organization(new.id),
             slug: new.slug,
@@ -201,28 +210,53 @@ impl System {
         &self,
         id: OrganizationId,
         change: OrganizationChange,
+        by: &Access,
+        now: Timestamp,
     ) -> Result<Option<Organization>, StoreError> {
         let status = change.status.map(OrganizationStatus::as_str);
-        let values = [id.0.into(), change.name.into(), status.into()];
+        let detail = json!({ "name": change.name, "status": status });
+        let scope = Scope::Organization(id);
         let write = self.write().await?;
-        write.system().run(UPDATE, values).await?;
+        let gate = write.system();
+        gate.run(UPDATE, [id.0.into(), change.name.into(), status.into()]).await?;
+        let row = gate.one::<Row, 1>(BY_ID, [id.0.into()]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let changed = Organization::try_from(row)?;
+        let slug = changed.slug.as_str();
+        let event = || Event::done("organization.update", slug).with(detail.clone());
+        both(&write, by, scope, event, now).await?;
         write.commit().await?;
-        self.organization(Scope::Organization(id)).await
+        Ok(Some(changed))
     }
 
     /// Deletes an organization that has nothing; whether there was one.
     pub async fn delete_organization(
         &self,
         id: OrganizationId,
+        by: &Access,
+        now: Timestamp,
     ) -> Result<bool, DeleteOrganizationError> {
         if id == OrganizationId::PROVIDER {
             return Err(DeleteOrganizationError::Provider);
         }
+        let scope = Scope::Organization(id);
         let write = self.write().await?;
+        let found = write.system().one::<Row, 1>(BY_ID, [id.0.into()]).await?;
+        let Some(found) = found.map(Organization::try_from).transpose()? else {
+            return Ok(false);
+        };
+        // Its audit goes with it; that it is gone stays in the audit of whoever deleted it.
+        write.system().run(BEGIN_PURGE, [id.0.into(), now.0.into()]).await?;
+        let own = write.tenant(scope);
+        own.run(FORGET_AUDIT, [id.0.into()]).await?;
+        own.run(FORGET_HEAD, [id.0.into()]).await?;
         match write.system().run(DELETE, [id.0.into()]).await {
-            Ok(deleted) => {
+            Ok(_) => {
+                let event = Event::done("organization.delete", found.slug.as_str())
+                    .with(json!({ "id": id, "name": found.name }));
+                write.audit(by.scope(), by.actor(), event, now).await?;
                 write.commit().await?;
-                Ok(deleted > 0)
+                Ok(true)
             }
             Err(StoreError::Database(error)) if sqlite::is_foreign_key(&error) => {
                 Err(DeleteOrganizationError::NotEmpty)
@@ -230,4 +264,16 @@ impl System {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// What the provider does to an organization is in the audits of both.
+async fn both(
+    write: &Write<'_>,
+    by: &Access,
+    organization: Scope,
+    event: impl Fn() -> Event,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    write.audit(by.scope(), by.actor(), event(), now).await?;
+    write.audit(organization, by.actor(), event(), now).await
 }

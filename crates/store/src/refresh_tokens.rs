@@ -1,7 +1,7 @@
 //! Refresh tokens: kept as hashes, used once, and void as a family when one is used twice.
 
 use crate::{StoreError, System, User, users};
-use domain::{Scope, Timestamp, UserId};
+use domain::{Actor, Scope, Timestamp, UserId, audit::Event};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
@@ -66,14 +66,17 @@ const REVOKE: &str = "UPDATE refresh_tokens SET revoked_at = $3
     WHERE organization_id = $1 AND family = $2 AND revoked_at IS NULL";
 
 impl System {
-    /// Keeps a new token of `scope`.
+    /// Keeps the first token of somebody who has just signed in to `scope`.
     pub async fn create_refresh_token(
         &self,
         scope: Scope,
         new: NewRefreshToken,
+        person: &Actor,
     ) -> Result<(), StoreError> {
         let write = self.write().await?;
         write.tenant(scope).run(INSERT, insert_values(scope, &new)).await?;
+        let event = Event::done("auth.sign_in", person.label());
+        write.audit(scope, person, event, new.now).await?;
         write.commit().await
     }
 
@@ -94,6 +97,10 @@ impl System {
         if row.used_at.is_some() {
             let values = [scope.column().into(), row.family.into(), now.0.into()];
             gate.run(REVOKE, values).await?;
+            if let Some(person) = users::find(&gate, scope, UserId(row.user_id)).await? {
+                let event = Event::denied("auth.refresh_reused", &person.email);
+                write.audit(scope, &person.actor(), event, now).await?;
+            }
             write.commit().await?;
             return Err(RotateError::Reused);
         }
@@ -123,6 +130,10 @@ impl System {
         let key = [scope.column().into(), hex::encode(hash).into()];
         let Some(row) = gate.one::<Row, 2>(FIND, key).await? else { return Ok(false) };
         gate.run(REVOKE, [scope.column().into(), row.family.into(), now.0.into()]).await?;
+        if let Some(person) = users::find(&gate, scope, UserId(row.user_id)).await? {
+            let event = Event::done("auth.sign_out", &person.email);
+            write.audit(scope, &person.actor(), event, now).await?;
+        }
         write.commit().await?;
         Ok(true)
     }

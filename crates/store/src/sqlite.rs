@@ -130,3 +130,19 @@ pub(crate) fn owner_trigger(table: &str) -> String {
          BEGIN SELECT RAISE(ABORT, 'organization_id is immutable'); END"
     )
 }
+
+/// Tables whose rows are never changed and go only when their whole organization is purged.
+pub(crate) fn append_only_triggers(table: &str) -> [String; 2] {
+    [
+        format!(
+            "CREATE TRIGGER {table}_never_changes BEFORE UPDATE ON {table} \
+             BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed'); END"
+        ),
+        format!(
+            "CREATE TRIGGER {table}_never_shrinks BEFORE DELETE ON {table} \
+             WHEN NOT EXISTS (SELECT 1 FROM organizations WHERE id = OLD.organization_id \
+                AND purge_started_at IS NOT NULL) \
+             BEGIN SELECT RAISE(ABORT, 'rows of {table} are never deleted'); END"
+        ),
+    ]
+}

@@ -1,8 +1,9 @@
 //! People who sign in, each inside one organization.
 
 use crate::{Organization, Scoped, StoreError, System, gate::Gate};
-use domain::{Role, Scope, Timestamp, UserId};
+use domain::{Actor, Role, Scope, Timestamp, UserId, audit::Event};
 use sea_orm::{ConnectionTrait, FromQueryResult};
+use serde_json::json;
 use uuid::Uuid;
 
 /// A person of one organization.
@@ -22,6 +23,13 @@ pub struct User {
     pub epoch: i64,
     /// When they were added.
     pub created_at: Timestamp,
+}
+
+impl User {
+    /// The person as the hand that acts in their own organization.
+    pub fn actor(&self) -> Actor {
+        Actor::User { id: self.id, email: self.email.clone(), acting: None }
+    }
 }
 
 /// What a new user needs.
@@ -160,11 +168,13 @@ impl Scoped {
             new.now.0.into(),
         ];
         let write = self.write().await?;
-        let created = write.tenant(self.scope()).run(INSERT, values).await?;
-        write.commit().await?;
-        if created == 0 {
+        if write.tenant(self.scope()).run(INSERT, values).await? == 0 {
             return Err(CreateUserError::EmailTaken(email));
         }
+        let event = Event::done("user.create", &email)
+            .with(json!({ "id": new.id, "role": new.role }));
+        write.audit(self.scope(), self.access().actor(), event, new.now).await?;
+        write.commit().await?;
         let (name, role) = (new.name, new.role);
         Ok(User { id: new.id, email, name, role, active: true, epoch: 1, created_at: new.now })
     }
@@ -174,9 +184,11 @@ impl Scoped {
         &self,
         id: UserId,
         change: UserChange,
+        now: Timestamp,
     ) -> Result<Option<User>, StoreError> {
         let voids = change.role.is_some() || change.active.is_some();
         let voids = i64::from(voids || change.password_hash.is_some());
+        let told = told(&change);
         let values = [
             self.scope().column().into(),
             id.0.into(),
@@ -187,18 +199,25 @@ impl Scoped {
             voids.into(),
         ];
         let write = self.write().await?;
-        write.tenant(self.scope()).run(UPDATE, values).await?;
+        let gate = write.tenant(self.scope());
+        gate.run(UPDATE, values).await?;
+        let Some(user) = find(&gate, self.scope(), id).await? else { return Ok(None) };
+        let event = Event::done("user.update", &user.email).with(told);
+        write.audit(self.scope(), self.access().actor(), event, now).await?;
         write.commit().await?;
-        self.user(id).await
+        Ok(Some(user))
     }
 
     /// Removes a user; whether there was one.
-    pub async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
+    pub async fn delete_user(&self, id: UserId, now: Timestamp) -> Result<bool, StoreError> {
         let write = self.write().await?;
-        let values = [self.scope().column().into(), id.0.into()];
-        let deleted = write.tenant(self.scope()).run(DELETE, values).await?;
+        let gate = write.tenant(self.scope());
+        let Some(user) = find(&gate, self.scope(), id).await? else { return Ok(false) };
+        gate.run(DELETE, [self.scope().column().into(), id.0.into()]).await?;
+        let event = Event::done("user.delete", &user.email).with(json!({ "id": id }));
+        write.audit(self.scope(), self.access().actor(), event, now).await?;
         write.commit().await?;
-        Ok(deleted > 0)
+        Ok(true)
     }
 }
 
@@ -238,6 +257,13 @@ impl System {
         let Some(user) = find(&self.tenant(home), home, user).await? else { return Ok(None) };
         Ok(Some(Session { organization, home: home_organization, user }))
     }
+}
+
+/// What the audit says of a change: everything but the password.
+fn told(change: &UserChange) -> serde_json::Value {
+    let UserChange { name, role, active, password_hash } = change;
+    let password = password_hash.as_ref().map(|_| "changed");
+    json!({ "name": name, "role": role, "active": active, "password": password })
 }
 
 /// One user of `scope`, through whatever gate is open.

@@ -13,7 +13,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use domain::{Role, Scope, Slug};
+use domain::{Acting, Actor, OrganizationId, Role, Scope, Slug};
 use serde::{Deserialize, Serialize};
 use store::{Organization, OrganizationStatus, Reason, StoreError};
 use utoipa::ToSchema;
@@ -52,6 +52,9 @@ impl IntoResponse for ActingError {
         .into_response()
     }
 }
+
+/// What the audit calls Global.
+const GLOBAL: &str = "global";
 
 /// Where to act, and why.
 #[derive(Deserialize, ToSchema)]
@@ -120,14 +123,18 @@ pub async fn act(
     if reason.is_empty() || reason.chars().count() > 500 {
         return Err(ActingError::NoReason);
     }
+    let slug = body.organization.clone().unwrap_or_else(|| GLOBAL.to_owned());
     let scope = scope_to_act_in(&state, body.organization, home.scope).await?;
     let act =
         Act { sub: session.user.id.0, org_id: home.scope.column(), reason: reason.to_owned() };
     let user = &session.user;
     let grant =
         Grant { scope, user: user.id, role: Role::Admin, epoch: user.epoch, act: Some(act) };
-    tracing::info!(user = %user.id, organization = %scope.column(), "acting");
-    Ok(Json(reply(&state, grant, None)?))
+    let token = reply(&state, grant, None)?;
+    let acting = Acting { home: OrganizationId(home.scope.column()), reason: reason.to_owned() };
+    let actor = Actor::User { id: user.id, email: user.email.clone(), acting: Some(acting) };
+    state.scoped(&signed).audit_acting(scope, &slug, &actor, state.now()).await?;
+    Ok(Json(token))
 }
 
 async fn scope_to_act_in(

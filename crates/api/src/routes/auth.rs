@@ -190,7 +190,7 @@ async fn first_tokens(
         expires_at: now.after(refresh::LIFETIME),
         now,
     };
-    state.store.system(Reason::SignIn).create_refresh_token(organization.scope, new).await?;
+    state.store.system(Reason::SignIn).create_refresh_token(organization.scope, new, &user.actor()).await?;
     Ok(reply(state, grant(organization.scope, user), Some(refresh_token))?)
 }
 

@@ -164,12 +164,14 @@ pub async fn list(
 )]
 pub async fn create(
     State(state): State<ApiState>,
+    signed: Signed,
     Body(body): Body<CreateBody>,
 ) -> Result<impl IntoResponse, OrganizationsError> {
     let (slug, name) = checked(body).map_err(OrganizationsError::Invalid)?;
     let id = OrganizationId(Uuid::now_v7());
     let new = NewOrganization { id, slug, name, now: state.now() };
-    let created = system(&state).create_organization(new).await.map_err(|error| match error {
+    let created = system(&state).create_organization(new, &signed.access).await;
+    let created = created.map_err(|error| match error {
         CreateOrganizationError::SlugTaken(_) => OrganizationsError::SlugTaken,
         CreateOrganizationError::Reserved(_) => OrganizationsError::Invalid(reserved_slug()),
         CreateOrganizationError::Store(error) => error.into(),
@@ -237,6 +239,7 @@ fn tenant(id: Uuid) -> Result<Scope, OrganizationsError> {
 )]
 pub async fn update(
     State(state): State<ApiState>,
+    signed: Signed,
     Id(id): Id<Uuid>,
     Body(body): Body<ChangeBody>,
 ) -> Result<Json<OrganizationReply>, OrganizationsError> {
@@ -249,7 +252,8 @@ pub async fn update(
         return Err(OrganizationsError::Provider);
     }
     let change = OrganizationChange { name: body.name, status };
-    let changed = system(&state).update_organization(OrganizationId(id), change).await?;
+    let (id, now) = (OrganizationId(id), state.now());
+    let changed = system(&state).update_organization(id, change, &signed.access, now).await?;
     state.sessions.forget();
     changed.map(|changed| Json(changed.into())).ok_or(OrganizationsError::NotThere)
 }
@@ -262,10 +266,12 @@ pub async fn update(
 )]
 pub async fn delete(
     State(state): State<ApiState>,
+    signed: Signed,
     Id(id): Id<Uuid>,
 ) -> Result<StatusCode, OrganizationsError> {
     tenant(id)?;
-    match system(&state).delete_organization(OrganizationId(id)).await {
+    let (id, now) = (OrganizationId(id), state.now());
+    match system(&state).delete_organization(id, &signed.access, now).await {
         Ok(true) => {
             state.sessions.forget();
             Ok(StatusCode::NO_CONTENT)

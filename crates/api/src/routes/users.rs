@@ -227,7 +227,7 @@ pub async fn update(
         active: body.active,
         password_hash: hashed(&state, body.password).await?,
     };
-    let changed = scoped.update_user(id, change).await?;
+    let changed = scoped.update_user(id, change, state.now()).await?;
     state.sessions.forget();
     changed.map(|user| Json(user.into())).ok_or(UsersError::NotThere)
 }
@@ -245,7 +245,7 @@ pub async fn delete(
     if signed.session.user.id == id {
         return Err(UsersError::OwnAccount);
     }
-    let deleted = state.scoped(&signed).delete_user(id).await?;
+    let deleted = state.scoped(&signed).delete_user(id, state.now()).await?;
     state.sessions.forget();
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(UsersError::NotThere) }
 }

@@ -13,6 +13,8 @@ pub const CATALOG: Catalog = Catalog {
         Table::new("executions", Kind::Tenant),
         Table::new("execution_logs", Kind::Tenant),
         Table::new("job_queue", Kind::Tenant).for_caretakers(),
+        Table::new("audit_log", Kind::Tenant).append_only(),
+        Table::new("audit_heads", Kind::Tenant),
     ],
 };
 
@@ -29,6 +31,7 @@ pub struct Table {
     name: &'static str,
     kind: Kind,
     caretakers: bool,
+    append_only: bool,
 }
 
 /// To whom a table's rows belong.
@@ -54,12 +57,17 @@ impl Catalog {
 impl Table {
     /// A table that caretakers can't touch.
     pub const fn new(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, caretakers: false }
+        Self { name, kind, caretakers: false, append_only: false }
     }
 
     /// The same table, open to [`super::Mode::System`].
     pub const fn for_caretakers(self) -> Self {
         Self { caretakers: true, ..self }
+    }
+
+    /// The same table, whose rows nobody changes.
+    pub const fn append_only(self) -> Self {
+        Self { append_only: true, ..self }
     }
 
     /// Its name.
@@ -75,6 +83,11 @@ impl Table {
     /// Whether [`super::Mode::System`] may name it.
     pub const fn caretakers(&self) -> bool {
         self.caretakers
+    }
+
+    /// Whether no row of it may be changed.
+    pub(super) const fn never_changes(&self) -> bool {
+        self.append_only
     }
 
     /// The column that says whose a row is.

@@ -44,6 +44,9 @@ pub enum Refusal {
     /// A table without a condition that confines it to one organization.
     #[error("table `{0}` is not confined to one organization")]
     Unproven(&'static str),
+    /// A statement that changes rows of a table whose rows never change.
+    #[error("rows of `{0}` are never changed")]
+    AppendOnly(&'static str),
     /// A statement that changes the organization of a row.
     #[error("the organization of a row of `{0}` can't be changed")]
     Immutable(&'static str),

@@ -65,6 +65,9 @@ impl Prover<'_> {
         if let Some(condition) = &update.selection {
             scope.filter(condition);
         }
+        if target.never_changes() {
+            return Err(Refusal::AppendOnly(target.name()));
+        }
         immutable(target, &update.assignments)?;
         self.confined(&scope, true)
     }
@@ -109,6 +112,9 @@ fn upsert(table: &'static Table, conflict: &OnConflict) -> Result<(), Refusal> {
     };
     let tenant = matches!(table.kind(), Kind::Tenant | Kind::Shared);
     let nothing = matches!(conflict.action, OnConflictAction::DoNothing);
+    if table.never_changes() && !nothing {
+        return Err(Refusal::AppendOnly(table.name()));
+    }
     let aimed = first.as_deref() == table.key() || (first.is_none() && nothing);
     if tenant && !aimed {
         return Err(Refusal::Conflict(table.name()));

@@ -56,5 +56,6 @@ pub(super) const STEP: Step = Step {
         "DROP TABLE workspace_file_versions",
     ],
     tenant_tables: &["workspace_file_versions", "workspace_files", "workflows"],
+    append_only: &[],
     seeds: Vec::new,
 };
