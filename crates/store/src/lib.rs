@@ -6,8 +6,10 @@
 
 pub mod guard;
 
+mod api_keys;
 mod audit;
 mod cancel;
+mod console_sessions;
 mod db;
 mod enqueue;
 mod error;
@@ -22,14 +24,19 @@ mod health;
 mod migrations;
 mod modules;
 mod organizations;
+mod purge;
 mod queue;
 mod refresh_tokens;
+mod sessions;
+mod setup_links;
 mod sides;
 mod sqlite;
 mod users;
 mod workflows;
 
 pub use audit::{Audited, Chain, ListAudit};
+pub use api_keys::{ApiKey, NewApiKey};
+pub use console_sessions::{ConsoleSession, NewConsoleSession, SessionChange};
 pub use db::{Reason, Scoped, Store, System};
 pub use enqueue::{EnqueueError, Enqueued, NewExecution};
 pub use error::StoreError;
@@ -45,7 +52,10 @@ pub use organizations::{
     CreateOrganizationError, DeleteOrganizationError, NewOrganization, Organization,
     OrganizationChange, OrganizationStatus,
 };
+pub use purge::{PurgeError, STATEMENTS as PURGE_STATEMENTS};
 pub use queue::{Beat, Claim, ClaimedEntry, Finished, Rescued};
 pub use refresh_tokens::{NewRefreshToken, RotateError, Rotation};
-pub use users::{CreateUserError, Credentials, NewUser, Session, User, UserChange};
+pub use sessions::{Holder, Session};
+pub use setup_links::SetupError;
+pub use users::{ChangeUserError, CreateUserError, Credentials, NewUser, User, UserChange};
 pub use workflows::WorkflowEntry;

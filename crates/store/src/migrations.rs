@@ -8,6 +8,7 @@ mod m0001_identity;
 mod m0002_files;
 mod m0003_executions;
 mod m0004_audit;
+mod m0007_identity;
 
 use crate::{StoreError, sqlite};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement, Value};
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             m0002_files::STEP,
             m0003_executions::STEP,
             m0004_audit::STEP,
+            m0007_identity::STEP,
         ];
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
     }
