@@ -87,7 +87,7 @@ fn decorate(response: &mut Response, id: &str, docs: bool) {
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if has_body {
+    if has_body && !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
         let policy = if docs { DOCS_POLICY } else { DATA_POLICY };
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     }

@@ -2,9 +2,9 @@
 
 use crate::{
     problem::{FieldError, Problem},
+    proof::Proof,
     slow_bodies::Pace,
     state::ApiState,
-    tokens::Claims,
 };
 use axum::{
     Json,
@@ -28,8 +28,8 @@ pub struct Signed {
     pub access: Access,
     /// The organization they are in, and they themselves.
     pub session: Arc<Session>,
-    /// What their token says.
-    pub claims: Arc<Claims>,
+    /// What they proved themselves with.
+    pub proof: Arc<Proof>,
 }
 
 impl FromRequestParts<ApiState> for Signed {

@@ -6,6 +6,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod access_table;
+pub mod api_key;
+pub mod cookie;
 pub mod cursor;
 pub mod etag;
 pub mod extract;
@@ -15,12 +17,17 @@ pub mod openapi;
 pub mod page;
 pub mod passwords;
 pub mod problem;
+pub mod proof;
 pub mod refresh;
 pub mod routes;
+pub mod scoped_secret;
+pub mod setup_token;
 pub mod sign_in_limit;
 pub mod tokens;
 pub mod wire;
 
+mod base62;
+mod denials;
 mod envelope;
 mod execution_replies;
 mod execution_wait;
@@ -41,5 +48,6 @@ pub use jobs::{Clock, SystemClock};
 pub use keys::{KeysError, SigningKeys};
 pub use passwords::{PasswordError, hash_password};
 pub use router::router;
+pub use routes::api_keys::fresh as fresh_api_key;
 pub use server::{ServerLimits, serve};
 pub use state::{ApiParts, ApiState};

@@ -4,8 +4,8 @@ use crate::{
     envelope, gate, openapi,
     problem::Problem,
     routes::{
-        acting, auth, execution_logs, executions, file_versions, files, health, modules,
-        organizations, users, workflows,
+        acting, api_keys, audit, auth, console_session, execution_logs, executions, file_versions,
+        files, health, me, modules, organization_removal, organizations, setup, users, workflows,
     },
     state::ApiState,
 };
@@ -37,6 +37,7 @@ pub fn router(state: ApiState) -> Router {
         .route_layer(from_fn_with_state(state.clone(), gate::check))
         // The page is public and its files are no operations, so they are not in the table.
         .merge(docs())
+        .merge(setup::page())
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async {
             Problem::of_status(StatusCode::METHOD_NOT_ALLOWED)
@@ -59,9 +60,14 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
         .routes(routes!(acting::act))
-        .routes(routes!(acting::me))
+        .routes(routes!(me::me))
+        .routes(routes!(setup::set_up))
+        .routes(routes!(console_session::create, console_session::get, console_session::delete))
+        .routes(routes!(console_session::leave))
+        .routes(routes!(api_keys::list, api_keys::create))
+        .routes(routes!(api_keys::delete))
         .routes(routes!(organizations::list, organizations::create))
-        .routes(routes!(organizations::get, organizations::update, organizations::delete))
+        .routes(routes!(organizations::get, organizations::update, organization_removal::delete))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::update, users::delete))
         .routes(routes!(files::list))
@@ -76,6 +82,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(executions::get))
         .routes(routes!(execution_logs::list))
         .routes(routes!(executions::cancel))
+        .routes(routes!(audit::list))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::jwks))

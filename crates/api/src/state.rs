@@ -2,6 +2,7 @@
 
 use crate::{
     cursor::Cursors,
+    denials::Denials,
     inputs::Inputs,
     keys::SigningKeys,
     passwords::{PasswordError, Passwords},
@@ -28,6 +29,8 @@ pub struct ApiParts {
     pub clock: Arc<dyn Clock>,
     /// The name of this installation in its tokens.
     pub issuer: String,
+    /// Whether people reach the server over TLS only: cookies are then kept from plain HTTP.
+    pub secure_cookies: bool,
 }
 
 /// What every handler shares. Cheap to clone.
@@ -46,6 +49,8 @@ pub struct Shared {
     pub(crate) passwords: Passwords,
     pub(crate) sign_in_limit: SignInLimit,
     pub(crate) inputs: Inputs,
+    pub(crate) denials: Denials,
+    pub(crate) secure_cookies: bool,
 }
 
 impl ApiState {
@@ -54,6 +59,7 @@ impl ApiState {
         let keys = Arc::new(parts.keys);
         Ok(Self(Arc::new(Shared {
             sessions: Sessions::new(parts.store.clone()),
+            denials: Denials::new(parts.store.clone()),
             store: parts.store,
             bells: parts.bells,
             analyser: parts.analyser,
@@ -63,6 +69,7 @@ impl ApiState {
             passwords: Passwords::new()?,
             sign_in_limit: SignInLimit::default(),
             inputs: Inputs::default(),
+            secure_cookies: parts.secure_cookies,
         })))
     }
 

@@ -1,11 +1,14 @@
 //! `bifrost admin`: organizations and users, directly in the database.
 
+mod credentials;
+mod removal;
+mod signing_keys;
+
 use crate::{
     arguments::{AdminAction, AdminOptions, Places},
-    talk,
+    talk, verify_audit,
 };
 use anyhow::{Context, bail};
-use api::SigningKeys;
 use domain::{Access, OrganizationId, Role, Slug, UserId};
 use jobs::{Clock, SystemClock};
 use serde_json::json;
@@ -35,9 +38,31 @@ pub async fn run(options: AdminOptions) -> anyhow::Result<ExitCode> {
             let id = create_user(&store, &organization, email, name, role, password).await?;
             tell(json, &id)
         }
-        AdminAction::RotateSigningKey { json } => rotate_signing_key(options.places, json)?,
+        AdminAction::SetPassword { organization, email, password_stdin: _ } => {
+            let password = read_password()?;
+            let store = open(options.places).await?;
+            let access = Access::for_operator(find(&store, &organization).await?.scope);
+            credentials::set_password(&store.scoped(&access), &email, &password).await?;
+        }
+        AdminAction::CreateApiKey { organization, name, role, expires_in_days, json } => {
+            let store = open(options.places).await?;
+            let access = Access::for_operator(find(&store, &organization).await?.scope);
+            let wish = credentials::NewKey { name, role, expires_in_days };
+            credentials::create_api_key(&store.scoped(&access), wish, json).await?;
+        }
+        AdminAction::DeleteOrganization { slug, purge, yes } => {
+            let store = open(options.places).await?;
+            let organization = find(&store, &slug).await?;
+            let by = Access::for_operator(domain::Scope::Global);
+            removal::run(&store, &organization, &by, removal::How { purge, yes }).await?;
+        }
+        AdminAction::RotateSigningKey { json } => signing_keys::rotate(options.places, json)?,
         AdminAction::RetireSigningKey { kid, json } => {
-            retire_signing_keys(options.places, kid.as_deref(), json)?;
+            signing_keys::retire(options.places, kid.as_deref(), json)?;
+        }
+        AdminAction::VerifyAudit { organization, against, json } => {
+            let store = open(options.places).await?;
+            return verify_audit::run(&store, organization, against.as_deref(), json).await;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -108,30 +133,6 @@ pub async fn create_user(
         "name": user.name,
         "role": user.role,
     }))
-}
-
-fn rotate_signing_key(places: Places, as_json: bool) -> anyhow::Result<()> {
-    let data = places.resolve()?;
-    data.create_directory()?;
-    let kid = SigningKeys::rotate(&data.directory)?;
-    match as_json {
-        true => talk::print_json(&json!({ "kid": kid })),
-        false => talk::print(&format!("added {kid}; it signs in a few seconds")),
-    }
-    Ok(())
-}
-
-fn retire_signing_keys(places: Places, kid: Option<&str>, as_json: bool) -> anyhow::Result<()> {
-    let retired = SigningKeys::retire(&places.resolve()?.directory, kid)?;
-    if as_json {
-        talk::print_json(&json!({ "retired": retired }));
-    } else if retired.is_empty() {
-        talk::print("every key is in use");
-    }
-    for kid in retired.iter().filter(|_| !as_json) {
-        talk::print(&format!("retired {kid}"));
-    }
-    Ok(())
 }
 
 fn read_password() -> anyhow::Result<String> {

@@ -56,6 +56,10 @@ pub struct ServeOptions {
     /// Address to listen on [default: 127.0.0.1:8000]
     #[arg(long, env = "BIFROST_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// Address at which people reach the server, e.g. `https://bifrost.example.com` [default: the
+    /// address it listens on]
+    #[arg(long, env = "BIFROST_PUBLIC_URL")]
+    pub public_url: Option<String>,
     /// What this process does [default: all]
     #[arg(long, env = "BIFROST_ROLE")]
     pub role: Option<Role>,
@@ -145,6 +149,48 @@ pub enum AdminAction {
         #[arg(long)]
         json: bool,
     },
+    /// Give a user another password, read from standard input; it signs them out everywhere
+    SetPassword {
+        /// Short name of the organization
+        #[arg(long)]
+        organization: String,
+        /// Address they sign in with
+        #[arg(long)]
+        email: String,
+        /// Read the password from standard input, the only way there is
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Make a key for a program and print it, once
+    CreateApiKey {
+        /// Short name of the organization
+        #[arg(long)]
+        organization: String,
+        /// Name for people
+        #[arg(long)]
+        name: String,
+        /// `admin`, `ops` or `viewer`
+        #[arg(long)]
+        role: domain::Role,
+        /// Days until it expires [default: never]
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        expires_in_days: Option<u32>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete an organization
+    DeleteOrganization {
+        /// Its short name
+        #[arg(long)]
+        slug: String,
+        /// Also everything in it
+        #[arg(long)]
+        purge: bool,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
+    },
     /// Add a key that signs access tokens; running servers take it up by themselves
     RotateSigningKey {
         /// Print JSON
@@ -179,6 +225,18 @@ pub enum AdminAction {
         #[arg(long)]
         password_stdin: bool,
         /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Follow the audits from their first entries to their last; 1 if one does not hang together
+    VerifyAudit {
+        /// Short name of one organization [default: all, and Global]
+        #[arg(long)]
+        organization: Option<String>,
+        /// What `--json` printed earlier: the audits must still go through it
+        #[arg(long)]
+        against: Option<PathBuf>,
+        /// Print JSON, to be kept where whoever can write the database cannot
         #[arg(long)]
         json: bool,
     },

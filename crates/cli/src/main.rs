@@ -8,6 +8,7 @@ mod doctor;
 mod migrate;
 mod serve;
 mod talk;
+mod verify_audit;
 
 use arguments::{Arguments, Command};
 use clap::Parser;

@@ -6,7 +6,7 @@ use crate::{
     talk,
 };
 use anyhow::Context;
-use api::{ApiParts, ApiState, ServerLimits, SigningKeys};
+use api::{ApiParts, ApiState, ServerLimits, SigningKeys, setup_token::SetupToken};
 use domain::OrganizationId;
 use jobs::{Bells, Clock, SystemClock, Work};
 use runner::{Runner, RunnerOptions, Worker};
@@ -38,6 +38,8 @@ pub async fn run(options: Serve) -> anyhow::Result<ExitCode> {
 pub struct Server {
     /// Where it listens; `None` for a process that only works.
     pub address: Option<SocketAddr>,
+    /// The address for links; `None` for a process that only works.
+    base: Option<String>,
     store: Store,
     data: Data,
     stop: CancellationToken,
@@ -63,12 +65,15 @@ impl Server {
         if options.role != Role::Worker {
             let listener = listen(options.listen).await?;
             address = Some(listener.local_addr()?);
-            tasks.push(serve_http(&parts, listener, &options.data)?);
+            tasks.push(serve_http(&parts, listener, &options)?);
         }
+        let base = address.map(|address| format!("http://{address}"));
+        let base = base.map(|base| options.public_url.clone().unwrap_or(base));
+        tasks.push(finish_purges(&parts));
         if options.role != Role::Api {
             tasks.push(serve_work(&parts, &options));
         }
-        Ok(Self { address, store, data: options.data, stop: parts.stop, tasks })
+        Ok(Self { address, base, store, data: options.data, stop: parts.stop, tasks })
     }
 
     /// The database it serves.
@@ -99,6 +104,20 @@ impl Server {
                  --organization provider --email you@example.com --role admin --password-stdin \
                  --data-dir {directory}"
             ));
+            self.offer_setup().await?;
+        }
+        Ok(())
+    }
+
+    /// Prints the link that makes the first admin. The last one printed is the one that works.
+    async fn offer_setup(&self) -> anyhow::Result<()> {
+        let Some(base) = &self.base else { return Ok(()) };
+        let token = SetupToken::new()?;
+        let expires_at = SystemClock.now().after(api::setup_token::LIFETIME);
+        let system = self.store.system(store::Reason::SignIn);
+        if system.renew_setup_link(token.hash(), expires_at).await? {
+            let link = token.link(base);
+            talk::say(&format!("or open this link, which works once and for 24 hours\n  {link}"));
         }
         Ok(())
     }
@@ -131,9 +150,10 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 fn serve_http(
     parts: &Parts,
     listener: TcpListener,
-    data: &Data,
+    options: &Serve,
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
-    let keys = SigningKeys::load_or_create(&data.directory)?;
+    let keys = SigningKeys::load_or_create(&options.data.directory)?;
+    let public_url = options.public_url.as_deref();
     let state = ApiState::new(ApiParts {
         store: parts.store.clone(),
         bells: parts.bells.clone(),
@@ -141,12 +161,34 @@ fn serve_http(
         keys,
         clock: parts.clock.clone(),
         issuer: "bifrost".to_owned(),
+        secure_cookies: public_url.is_some_and(|url| url.starts_with("https://")),
     })?;
     let (router, stop) = (api::router(state), parts.stop.clone());
     Ok(tokio::spawn(async move {
         api::serve(listener, router, ServerLimits::default(), stop).await;
         Ok(())
     }))
+}
+
+/// Goes on with purges that a server before this one did not finish.
+fn finish_purges(parts: &Parts) -> JoinHandle<anyhow::Result<()>> {
+    let (system, stop) = (parts.store.system(store::Reason::Organizations), parts.stop.clone());
+    tokio::spawn(async move {
+        let purges = async {
+            for id in system.purges().await? {
+                system.purge(id).await?;
+                talk::say("an organization whose purge was interrupted is gone now");
+            }
+            Ok::<_, store::StoreError>(())
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            purged = purges => if let Err(error) = purged {
+                talk::say(&format!("a purge is not finished; the next start tries again: {error}"));
+            }
+        }
+        Ok(())
+    })
 }
 
 fn serve_work(parts: &Parts, options: &Serve) -> JoinHandle<anyhow::Result<()>> {

@@ -29,7 +29,7 @@ pub struct ListAudit {
 }
 
 /// What was found when a chain was followed from its start to its end.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Chain {
     /// Entries that hang together, from the first one on.
     pub entries: i64,
@@ -163,15 +163,6 @@ impl Scoped {
         Ok(rows.into_iter().map(Audited::from).collect())
     }
 
-    /// Adds entries about what the asking access did or was kept from, where nothing else changes.
-    pub async fn append_audit(&self, events: Vec<Event>, now: Timestamp) -> Result<(), StoreError> {
-        let write = self.write().await?;
-        for event in events {
-            write.audit(self.scope(), self.access().actor(), event, now).await?;
-        }
-        write.commit().await
-    }
-
     /// Notes that the asking person begins to act in `target` as `actor`, in both organizations'
     /// audits.
     pub async fn audit_acting(
@@ -199,8 +190,26 @@ fn action_range(action: Option<&str>) -> (String, String) {
 }
 
 impl System {
-    /// Follows the chain of `owner` from its first entry to its head.
-    pub async fn verify_audit(&self, owner: Scope) -> Result<Chain, StoreError> {
+    /// Adds an entry where nothing else changes: somebody was kept from something.
+    pub async fn append_audit(
+        &self,
+        owner: Scope,
+        actor: &Actor,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let write = self.write().await?;
+        write.audit(owner, actor, event, now).await?;
+        write.commit().await
+    }
+
+    /// Follows the chain of `owner` from its first entry to its head. `seen` is what an earlier
+    /// look found: the chain must still go through it.
+    pub async fn verify_audit(
+        &self,
+        owner: Scope,
+        seen: Option<&Chain>,
+    ) -> Result<Chain, StoreError> {
         let gate = self.tenant(owner);
         let mut chain = Chain { entries: 0, head: START.to_owned(), fault: None };
         loop {
@@ -210,13 +219,14 @@ impl System {
                 break;
             }
             for audited in rows.into_iter().map(Audited::from) {
-                if let Err(fault) = chain.follow(owner, audited) {
+                let followed = chain.follow(owner, audited);
+                if let Err(fault) = followed.and_then(|()| chain.passes(seen)) {
                     return Ok(Chain { fault: Some(fault), ..chain });
                 }
             }
         }
         let head = gate.one::<Head, 1>(HEAD, [owner.column().into()]).await?;
-        chain.fault = chain.ends_at(head);
+        chain.fault = chain.ends_at(head).or_else(|| chain.reaches(seen));
         Ok(chain)
     }
 }
@@ -233,6 +243,22 @@ impl Chain {
         }
         (self.entries, self.head) = (expected, hash);
         Ok(())
+    }
+
+    /// Whoever rewrites a chain from some entry on cannot make it go through a head that somebody
+    /// noted before.
+    fn passes(&self, seen: Option<&Self>) -> Result<(), String> {
+        match seen {
+            Some(seen) if seen.entries == self.entries && seen.head != self.head => {
+                Err(format!("entry {} is not the one that was seen before", self.entries))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn reaches(&self, seen: Option<&Self>) -> Option<String> {
+        let seen = seen.filter(|seen| seen.entries > self.entries)?;
+        Some(format!("{} entries were seen before, now there are {}", seen.entries, self.entries))
     }
 
     fn ends_at(&self, head: Option<Head>) -> Option<String> {

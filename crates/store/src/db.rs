@@ -34,6 +34,8 @@ pub enum Reason {
     Claim,
     /// Finding work whose worker has gone.
     Rescue,
+    /// Following the chains of the audit.
+    Audit,
     /// Answering whether the database can be used.
     Health,
 }

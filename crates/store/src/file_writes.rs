@@ -7,9 +7,7 @@ use crate::{
     gate::Gate,
     workflows,
 };
-use domain::{
-    FilePath, Timestamp, analysis::Workflow, audit::Event, content_hash, scope::Side,
-};
+use domain::{FilePath, Timestamp, analysis::Workflow, audit::Event, content_hash, scope::Side};
 use sea_orm::{DatabaseTransaction, FromQueryResult};
 use serde_json::json;
 

@@ -66,7 +66,8 @@ impl MigrationTrait for Step {
         for table in self.tenant_tables {
             connection.execute_unprepared(&sqlite::owner_trigger(table)).await?;
         }
-        for trigger in self.append_only.iter().flat_map(|table| sqlite::append_only_triggers(table)) {
+        for trigger in self.append_only.iter().flat_map(|table| sqlite::append_only_triggers(table))
+        {
             connection.execute_unprepared(&trigger).await?;
         }
         for (sql, values) in (self.seeds)() {

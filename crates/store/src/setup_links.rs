@@ -23,6 +23,12 @@ struct Row {
     expires_at: i64,
 }
 
+impl Row {
+    fn is_good(&self, hash: [u8; 32], now: Timestamp) -> bool {
+        self.hash == hex::encode(hash) && now.0 < self.expires_at
+    }
+}
+
 const PROVIDER: Scope = Scope::Organization(OrganizationId::PROVIDER);
 
 const PUT: &str = "INSERT INTO setup_links (organization_id, hash, expires_at) VALUES ($1, $2, $3)
@@ -50,14 +56,24 @@ impl System {
         Ok(needed)
     }
 
+    /// Whether a link would make somebody at `now`.
+    pub async fn setup_link_is_good(
+        &self,
+        hash: [u8; 32],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let link = self.tenant(PROVIDER).one::<Row, 1>(FIND, [PROVIDER.column().into()]).await?;
+        let good = link.is_some_and(|link| link.is_good(hash, now));
+        Ok(good && !self.has_users(PROVIDER).await?)
+    }
+
     /// Makes `new` the provider's first user, once.
     pub async fn use_setup_link(&self, hash: [u8; 32], new: NewUser) -> Result<User, SetupError> {
         let write = self.write().await?;
         let gate = write.tenant(PROVIDER);
         let owner = || PROVIDER.column().into();
         let link = gate.one::<Row, 1>(FIND, [owner()]).await?.ok_or(SetupError::Void)?;
-        let good = link.hash == hex::encode(hash) && new.now.0 < link.expires_at;
-        if !good || users::any(&gate, PROVIDER).await? {
+        if !link.is_good(hash, new.now) || users::any(&gate, PROVIDER).await? {
             return Err(SetupError::Void);
         }
         gate.run(DELETE, [owner()]).await?;

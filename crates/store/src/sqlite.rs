@@ -50,6 +50,8 @@ pub(crate) async fn connect(url: &str, create: bool) -> Result<DatabaseConnectio
             .pragma("temp_store", "MEMORY")
             .pragma("trusted_schema", "OFF")
             .pragma("secure_delete", "ON")
+            // Else a REPLACE would remove rows behind the back of the triggers that keep them.
+            .pragma("recursive_triggers", "ON")
             .statement_cache_capacity(200)
     });
     let deadline = Instant::now() + BUSY;

@@ -1,7 +1,7 @@
 //! Organizations, users and refresh tokens, on a real database.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use domain::{OrganizationId, Role, Scope, Slug, UserId};
+use domain::{Access, OrganizationId, Role, Scope, Slug, UserId};
 use store::{
     CreateOrganizationError, CreateUserError, DeleteOrganizationError, NewOrganization,
     NewRefreshToken, NewUser, OrganizationChange, OrganizationStatus, Reason, RotateError, User,
@@ -9,6 +9,10 @@ use store::{
 };
 use testkit::{World, world::NOW};
 use uuid::Uuid;
+
+fn operator() -> Access {
+    Access::for_operator(Scope::Global)
+}
 
 async fn user(world: &World, scope: Scope, email: &str) -> Result<User, CreateUserError> {
     let id = UserId(Uuid::now_v7());
@@ -33,9 +37,9 @@ async fn organizations_are_created_changed_and_deleted_when_empty() {
         name: slug.to_owned(),
         now: NOW,
     };
-    let taken = system.create_organization(new("acme")).await;
+    let taken = system.create_organization(new("acme"), &operator()).await;
     assert!(matches!(taken, Err(CreateOrganizationError::SlugTaken(_))), "{taken:?}");
-    let reserved = system.create_organization(new("global")).await;
+    let reserved = system.create_organization(new("global"), &operator()).await;
     assert!(matches!(reserved, Err(CreateOrganizationError::Reserved(_))), "{reserved:?}");
     let all = system.organizations(None, 10).await.unwrap();
     let slugs: Vec<_> = all.iter().map(|found| found.slug.as_str()).collect();
@@ -44,15 +48,16 @@ async fn organizations_are_created_changed_and_deleted_when_empty() {
     let id = world.acme.organization().unwrap();
     let status = Some(OrganizationStatus::Suspended);
     let change = OrganizationChange { name: None, status };
-    let changed = system.update_organization(id, change).await.unwrap().unwrap();
+    let changed = system.update_organization(id, change, &operator(), NOW).await.unwrap().unwrap();
     assert_eq!((changed.status, changed.name.as_str()), (OrganizationStatus::Suspended, "Acme"));
 
     user(&world, world.acme, "a@acme.test").await.unwrap();
-    let full = system.delete_organization(id).await;
+    let full = system.delete_organization(id, &operator(), NOW).await;
     assert!(matches!(full, Err(DeleteOrganizationError::NotEmpty)), "{full:?}");
-    assert!(system.delete_organization(world.globex.organization().unwrap()).await.unwrap());
+    let globex = world.globex.organization().unwrap();
+    assert!(system.delete_organization(globex, &operator(), NOW).await.unwrap());
     assert!(system.organization(world.globex).await.unwrap().is_none());
-    let provider = system.delete_organization(OrganizationId::PROVIDER).await;
+    let provider = system.delete_organization(OrganizationId::PROVIDER, &operator(), NOW).await;
     assert!(matches!(provider, Err(DeleteOrganizationError::Provider)), "{provider:?}");
 }
 
@@ -68,10 +73,10 @@ async fn users_live_in_one_organization_and_a_new_role_voids_their_tokens() {
 
     let acme = world.scoped(world.acme);
     let named = UserChange { name: Some("Lovelace".to_owned()), ..UserChange::default() };
-    let named = acme.update_user(ada.id, named).await.unwrap().unwrap();
+    let named = acme.update_user(ada.id, named, NOW).await.unwrap().unwrap();
     assert_eq!((named.epoch, named.name.as_str()), (1, "Lovelace"));
     let demoted = UserChange { role: Some(Role::Viewer), ..UserChange::default() };
-    let demoted = acme.update_user(ada.id, demoted).await.unwrap().unwrap();
+    let demoted = acme.update_user(ada.id, demoted, NOW).await.unwrap().unwrap();
     assert_eq!((demoted.epoch, demoted.role), (2, Role::Viewer));
     assert_eq!(acme.users(None, 10).await.unwrap().len(), 1);
 
@@ -81,8 +86,8 @@ async fn users_live_in_one_organization_and_a_new_role_voids_their_tokens() {
     let session = system.session(world.globex, world.acme, ada.id).await.unwrap().unwrap();
     assert_eq!((session.organization.scope, session.home.scope), (world.globex, world.acme));
     assert!(system.session(world.acme, world.globex, ada.id).await.unwrap().is_none());
-    assert!(acme.delete_user(ada.id).await.unwrap());
-    assert!(!acme.delete_user(ada.id).await.unwrap());
+    assert!(acme.delete_user(ada.id, NOW).await.unwrap());
+    assert!(!acme.delete_user(ada.id, NOW).await.unwrap());
 }
 
 #[tokio::test]
@@ -98,7 +103,7 @@ async fn a_refresh_token_used_twice_voids_its_family() {
         expires_at: later,
         now: NOW,
     };
-    system.create_refresh_token(world.acme, new).await.unwrap();
+    system.create_refresh_token(world.acme, new, &ada.actor()).await.unwrap();
     let rotate = async |scope, from: u8, to: u8, now| {
         system.rotate_refresh_token(scope, [from; 32], [to; 32], later, now).await
     };

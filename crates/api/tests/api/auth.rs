@@ -1,9 +1,10 @@
 //! Signing in, staying signed in, signing out, acting.
 
 use crate::common::{Api, PASSWORD, canonical, problem, refusal};
-use domain::{OrganizationId, Scope};
+use domain::{Access, OrganizationId, Scope};
 use serde_json::{Value, json};
 use store::{OrganizationChange, OrganizationStatus, Reason, UserChange};
+use testkit::world::NOW;
 
 fn shape(body: &Value) -> Value {
     let mut body = body.clone();
@@ -63,7 +64,7 @@ async fn suspended_organizations_and_inactive_people_look_unknown() {
     let api = Api::new().await;
     let id = api.person("acme", "ops").await;
     let change = UserChange { active: Some(false), ..UserChange::default() };
-    api.world.scoped(api.world.acme).update_user(id, change).await.unwrap();
+    api.world.scoped(api.world.acme).update_user(id, change, NOW).await.unwrap();
     let reply = api.login("acme", "ops@acme.test", PASSWORD).await;
     assert_eq!(refusal(&reply), (401, "wrong_credentials"));
 
@@ -77,7 +78,9 @@ async fn suspend(api: &Api, scope: Scope) {
     let status = Some(OrganizationStatus::Suspended);
     let system = api.world.store.system(Reason::Organizations);
     let id: OrganizationId = scope.organization().unwrap();
-    system.update_organization(id, OrganizationChange { name: None, status }).await.unwrap();
+    let change = OrganizationChange { name: None, status };
+    let by = Access::for_operator(Scope::Global);
+    system.update_organization(id, change, &by, NOW).await.unwrap();
 }
 
 #[tokio::test]
@@ -187,7 +190,7 @@ async fn tokens_end_with_what_they_stand_for() {
     }
     let id = api.person("acme", "ops").await;
     let change = UserChange { role: Some(domain::Role::Viewer), ..UserChange::default() };
-    api.world.scoped(api.world.acme).update_user(id, change).await.unwrap();
+    api.world.scoped(api.world.acme).update_user(id, change, NOW).await.unwrap();
     suspend(&api, api.world.globex).await;
     api.forget_sessions().await;
     assert_eq!(refusal(&ops.get("/api/auth/me").await), (401, "not_signed_in"), "old epoch");

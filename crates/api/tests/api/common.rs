@@ -105,6 +105,7 @@ impl Api {
             keys: SigningKeys::load_or_create(world.directory.path()).unwrap(),
             clock: clock.clone(),
             issuer: "https://bifrost.test".to_owned(),
+            secure_cookies: false,
         });
         api::metrics::start();
         let router = api::router(state.unwrap());
@@ -160,6 +161,14 @@ impl Api {
         let email = format!("{role}@{organization}.test");
         let reply = self.login(organization, &email, PASSWORD).await;
         self.with_token(&reply)
+    }
+
+    /// A program with a key of `organization`.
+    pub async fn with_key(&self, organization: &str, role: &str) -> Client {
+        let admin = self.sign_in(organization, "admin").await;
+        let reply = admin.post("/api/api-keys", &json!({"name": "ci", "role": role})).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        Client::new(&self.url, reply.body["key"].as_str())
     }
 
     /// The provider's admin acting in an organization, or in Global.

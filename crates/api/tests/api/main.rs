@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod access;
+mod api_keys;
+mod audit;
 mod auth;
 mod common;
+mod console_session;
 mod execution_logs;
 mod executions;
 mod file_versions;
@@ -15,5 +18,6 @@ mod metrics;
 mod modules;
 mod openapi;
 mod organizations;
+mod setup;
 mod users;
 mod workflows;
