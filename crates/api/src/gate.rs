@@ -64,11 +64,7 @@ impl Attempt {
     }
 }
 
-async fn sign(
-    state: &ApiState,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Signed, Problem> {
+async fn sign(state: &ApiState, method: &Method, headers: &HeaderMap) -> Result<Signed, Problem> {
     let proof = Arc::new(Proof::of(state, headers)?);
     let signed = still_good(state, proof).await?;
     if let Some(cookie) = signed.proof.cookie().filter(|_| !method.is_safe()) {

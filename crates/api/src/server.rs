@@ -120,7 +120,8 @@ impl Connection {
             router.clone().oneshot(request.map(Body::new))
         });
         let io = TokioIo::new(stream);
-        let connection = builder(self.limits).serve_connection(io, TowerToHyperService::new(service));
+        let connection =
+            builder(self.limits).serve_connection(io, TowerToHyperService::new(service));
         let mut connection = pin!(connection);
         let served = tokio::select! {
             served = connection.as_mut() => served,

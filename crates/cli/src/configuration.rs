@@ -85,8 +85,12 @@ fn public_url(url: Option<String>) -> anyhow::Result<Option<String>> {
     let url = url.trim_end_matches('/').to_owned();
     let host = url.strip_prefix("https://").or(url.strip_prefix("http://"));
     match host {
-        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', ' ', '@']) => Ok(Some(url)),
-        _ => bail!("`{url}` is no public URL; give scheme and host, as in https://bifrost.example.com"),
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', ' ', '@']) => {
+            Ok(Some(url))
+        }
+        _ => bail!(
+            "`{url}` is no public URL; give scheme and host, as in https://bifrost.example.com"
+        ),
     }
 }
 

@@ -93,7 +93,8 @@ impl TryFrom<Row> for ApiKey {
 
 const PAGE: &str = "SELECT id, name, role, prefix, created_at, created_by, expires_at, last_used_at
     FROM api_keys WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT $3";
-const BY_ID: &str = "SELECT id, name, role, prefix, created_at, created_by, expires_at, last_used_at
+const BY_ID: &str =
+    "SELECT id, name, role, prefix, created_at, created_by, expires_at, last_used_at
     FROM api_keys WHERE organization_id = $1 AND id = $2";
 const BY_HASH: &str = "SELECT id, name, role, prefix, created_at, created_by, expires_at,
     last_used_at FROM api_keys WHERE organization_id = $1 AND hash = $2";

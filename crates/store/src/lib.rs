@@ -34,8 +34,8 @@ mod sqlite;
 mod users;
 mod workflows;
 
-pub use audit::{Audited, Chain, ListAudit};
 pub use api_keys::{ApiKey, NewApiKey};
+pub use audit::{Audited, Chain, ListAudit};
 pub use console_sessions::{ConsoleSession, NewConsoleSession, SessionChange};
 pub use db::{Reason, Scoped, Store, System};
 pub use enqueue::{EnqueueError, Enqueued, NewExecution};

@@ -190,8 +190,7 @@ impl System {
             return Err(CreateOrganizationError::SlugTaken(new.slug));
         }
         let event = || {
-            Event::done("organization.create", new.slug.as_str())
-                .with(json!({ "name": new.name }))
+            Event::done("organization.create", new.slug.as_str()).with(json!({ "name": new.name }))
         };
         both(&write, by, Scope::Organization(new.id), event, new.now).await?;
         write.commit().await?;

@@ -142,8 +142,7 @@ pub async fn create(
 ) -> Result<Reply<NewApiKeyReply>, ApiKeysError> {
     let organization = signed.access.scope().organization().ok_or(ApiKeysError::Global)?;
     let now = state.now();
-    let expires_at =
-        checked(&body, signed.access.role(), now).map_err(ApiKeysError::Invalid)?;
+    let expires_at = checked(&body, signed.access.role(), now).map_err(ApiKeysError::Invalid)?;
     let (text, new) = fresh(organization, body.name, body.role, expires_at, now)?;
     let about = state.scoped(&signed).create_api_key(new).await?.into();
     Ok((StatusCode::CREATED, Json(NewApiKeyReply { key: text, about })))

@@ -40,7 +40,9 @@ pub enum OrganizationsError {
     #[error("the provider's own organization can be neither suspended nor deleted")]
     Provider,
     /// It still has something in it.
-    #[error("the organization is not empty: suspend it, or purge it with `?purge=true&confirm=SLUG`")]
+    #[error(
+        "the organization is not empty: suspend it, or purge it with `?purge=true&confirm=SLUG`"
+    )]
     NotEmpty,
     /// A purge without the slug.
     #[error("repeat the slug")]

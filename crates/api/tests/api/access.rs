@@ -28,10 +28,8 @@ fn the_table_is_the_document() {
 
 #[test]
 fn the_table_is_kept_for_reviewers() {
-    let mut text = format!(
-        "{:6} {:44} {}\n",
-        "method", "path", "nobody  viewer  ops  admin  in Global  key"
-    );
+    let mut text =
+        format!("{:6} {:44} {}\n", "method", "path", "nobody  viewer  ops  admin  in Global  key");
     for row in TABLE {
         text += &format!("{row}\n");
     }

@@ -3,7 +3,7 @@
 use crate::common::{Api, canonical, problem, refusal};
 use serde_json::{Value, json};
 use store::{OrganizationChange, OrganizationStatus, Reason};
-use testkit::{Client, patience::eventually};
+use testkit::{Client, eventually};
 
 fn with(api: &Api, key: &Value) -> Client {
     Client::new(&api.url, key.as_str())
@@ -35,7 +35,7 @@ async fn a_key_is_shown_once_and_me_says_which_it_is() {
 
     expected.as_object_mut().unwrap().remove("key");
     expected["last_used_at"] = expected["created_at"].clone();
-    let listed = eventually(async || {
+    let listed = eventually("the use is written down", async || {
         let mut listed = admin.get("/api/api-keys").await.body["items"][0].clone();
         listed["prefix"] = json!("<prefix>");
         let listed = canonical(&listed);
@@ -122,8 +122,11 @@ async fn wrong_keys_are_not_made() {
         (json!({"name": "x", "role": "ops", "expires_in_days": 0}), "/expires_in_days"),
         (json!({"name": "x", "role": "ops", "expires_in_days": 3651}), "/expires_in_days"),
         (json!({"name": "x", "role": "ops", "expires_at": "2020-01-01T00:00:00Z"}), "/expires_at"),
-        (json!({"name": "x", "role": "ops", "expires_at": "2030-01-01T00:00:00Z",
-            "expires_in_days": 1}), "/expires_at"),
+        (
+            json!({"name": "x", "role": "ops", "expires_at": "2030-01-01T00:00:00Z",
+            "expires_in_days": 1}),
+            "/expires_at",
+        ),
         (json!({"name": "x", "role": "ops", "organization": "globex"}), "/organization"),
     ] {
         let reply = admin.post("/api/api-keys", &body).await;

@@ -27,7 +27,10 @@ async fn the_link_makes_one_admin_once() {
     assert_eq!(made.status, 201, "{made:?}");
     let client = testkit::Client::new(&api.url, made.body["access_token"].as_str());
     let me = client.get("/api/auth/me").await.body;
-    assert_eq!((&me["user"]["email"], &me["role"]), (&json!("boss@provider.test"), &json!("admin")));
+    assert_eq!(
+        (&me["user"]["email"], &me["role"]),
+        (&json!("boss@provider.test"), &json!("admin"))
+    );
     assert_eq!(me["organization"]["slug"], "provider");
     assert_eq!(api.login("provider", "boss@provider.test", PASSWORD).await.status, 200);
     let again = use_link(&api, &token, "other@provider.test").await;
