@@ -18,6 +18,7 @@ import imports
 import machine
 import run_and_wait
 import scale
+import scoping
 from figures import Figure
 
 BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "run_and_wait": run_and_wait.measure,
     "scale": scale.measure,
     "freshness": freshness.measure,
+    "scoping": scoping.measure,
 }
 Results = dict[str, list[Figure]]
 

@@ -7,6 +7,7 @@ mod paths;
 mod sentence;
 mod sql;
 mod system_calls;
+mod unguarded;
 mod unsafe_code;
 
 use crate::source;
@@ -22,6 +23,7 @@ pub fn run(bless: bool) -> anyhow::Result<()> {
     complaints.extend(sentence::check(&sources));
     complaints.extend(arrows::check(&sources));
     complaints.extend(sql::check(&sources));
+    complaints.extend(unguarded::check(&sources));
     complaints.extend(unsafe_code::check(&sources));
     complaints.extend(access::check(&sources));
     complaints.extend(length::check(&sources));

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use store::{Claim, Finished, Reason, Store, StoreError};
+use store::{Claim, Finished, Reason, Refused, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -72,13 +72,18 @@ impl Work {
 
     async fn claim(&self, limit: u32) -> Result<Vec<Held>, WorkError> {
         let system = self.0.store.system(Reason::Claim);
-        let claims = system.claim(self.0.id, limit, LEASE, self.0.clock.now()).await?;
-        if claims.len() == limit as usize {
+        let claimed = system.claim(self.0.id, limit, LEASE, self.0.clock.now()).await?;
+        for refused in &claimed.refused {
+            let Refused { execution, organization, why } = refused;
+            tracing::error!(%execution, %organization, %why, "a job was refused and has ended");
+            self.0.bells.ring_execution(*execution);
+        }
+        if claimed.claims.len() + claimed.refused.len() == limit as usize {
             // There may be more for another worker of this process.
             self.0.bells.ring_work();
         }
-        metrics::claimed(claims.len());
-        Ok(claims.into_iter().map(|claim| self.hold(claim)).collect())
+        metrics::claimed(claimed.claims.len());
+        Ok(claimed.claims.into_iter().map(|claim| self.hold(claim)).collect())
     }
 
     fn hold(&self, claim: Claim) -> Held {

@@ -9,7 +9,7 @@ use domain::{
 };
 use jobs::{Clock, Held, Work};
 use std::{sync::Arc, time::Duration};
-use store::{Claim, Finished, OrganizationStatus};
+use store::{Claim, Finished};
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -161,10 +161,6 @@ fn request(claim: &Claim, cancel: &CancellationToken) -> Result<RunRequest, Fail
         let why = format!("the workflow `{}` went away after it was asked for", claim.workflow);
         return Err(failure("WorkflowNotFound", why));
     };
-    if claim.status == OrganizationStatus::Suspended {
-        let why = "the organization is suspended; nothing of it runs".to_owned();
-        return Err(failure("OrganizationSuspended", why));
-    }
     let settings = &claim.settings;
     let seconds = claim.timeout_seconds.unwrap_or(settings.executions.timeout_seconds);
     let (slug, name) = claim.organization.clone();

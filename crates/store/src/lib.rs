@@ -53,7 +53,7 @@ pub use organizations::{
     OrganizationChange, OrganizationStatus,
 };
 pub use purge::{PurgeError, STATEMENTS as PURGE_STATEMENTS};
-pub use queue::{Beat, Claim, ClaimedEntry, Finished, Rescued};
+pub use queue::{Beat, Claim, Claimed, ClaimedEntry, Finished, JobRefusal, Refused, Rescued};
 pub use refresh_tokens::{NewRefreshToken, RotateError, Rotation};
 pub use sessions::{Holder, Session};
 pub use setup_links::SetupError;

@@ -143,6 +143,7 @@ const UPDATE: &str = "UPDATE organizations
     SET name = COALESCE($2, name), status = COALESCE($3, status)
     WHERE id = $1 AND purge_started_at IS NULL";
 const DELETE: &str = "DELETE FROM organizations WHERE id = $1";
+const STOP_RUNS: &str = "UPDATE job_queue SET cancel_requested = TRUE WHERE organization_id = $1";
 const BEGIN_PURGE: &str = "UPDATE organizations SET purge_started_at = $2 WHERE id = $1";
 const FORGET_AUDIT: &str = "DELETE FROM audit_log WHERE organization_id = $1";
 const FORGET_HEAD: &str = "DELETE FROM audit_heads WHERE organization_id = $1";
@@ -205,7 +206,8 @@ impl System {
         })
     }
 
-    /// Changes an organization; the changed one, or nothing if there is none.
+    /// Changes an organization; the changed one, or nothing if there is none. Suspending one also
+    /// stops what of it is running.
     pub async fn update_organization(
         &self,
         id: OrganizationId,
@@ -224,6 +226,9 @@ impl System {
         }
         let row = gate.one::<Row, 1>(BY_ID, [id.0.into()]).await?;
         let Some(row) = row else { return Ok(None) };
+        if change.status == Some(OrganizationStatus::Suspended) {
+            write.tenant(scope).run(STOP_RUNS, [id.0.into()]).await?;
+        }
         let changed = Organization::try_from(row)?;
         let slug = changed.slug.as_str();
         let event = || Event::done("organization.update", slug).with(detail.clone());

@@ -6,9 +6,11 @@
 mod claim;
 mod finish;
 mod lease;
+mod refuse;
 mod rescue;
 
-pub use claim::{Claim, ClaimedEntry};
+pub use claim::{Claim, Claimed, ClaimedEntry};
 pub use finish::Finished;
 pub use lease::Beat;
+pub use refuse::{Refusal as JobRefusal, Refused};
 pub use rescue::Rescued;

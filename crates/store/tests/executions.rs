@@ -51,7 +51,7 @@ async fn enqueue(world: &World, scope: Scope) -> ExecutionId {
 }
 
 async fn claim(world: &World, worker: Uuid, limit: u32) -> Vec<Claim> {
-    world.store.system(Reason::Claim).claim(worker, limit, LEASE, NOW).await.unwrap()
+    world.store.system(Reason::Claim).claim(worker, limit, LEASE, NOW).await.unwrap().claims
 }
 
 fn finished(status: Status) -> Finished {
@@ -108,7 +108,7 @@ async fn a_dead_workers_execution_is_tried_again_and_then_lost() {
     assert!(!scoped.finish(&first, finished(Status::Succeeded)).await.unwrap(), "too late");
 
     let second = world.store.system(Reason::Claim).claim(other, 5, LEASE, later).await.unwrap();
-    assert_eq!(second[0].attempt, 2);
+    assert_eq!(second.claims[0].attempt, 2);
     let rescued = rescue.rescue(later.after(LEASE * 2)).await.unwrap();
     assert_eq!((rescued.len(), rescued[0].lost), (1, true));
     let execution = world.scoped(world.acme).execution(id).await.unwrap().unwrap();

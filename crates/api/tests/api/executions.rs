@@ -21,7 +21,7 @@ pub async fn claim(api: &Api) -> Claim {
     let system = api.world.store.system(Reason::Claim);
     let lease = Duration::from_secs(60);
     let mut claims = system.claim(Uuid::now_v7(), 1, lease, NOW).await.unwrap();
-    claims.pop().expect("an execution waits")
+    claims.claims.pop().expect("an execution waits")
 }
 
 /// Ends a claimed execution and rings.

@@ -1,5 +1,6 @@
 //! Claiming: who takes what, and everything needed to run it, in one transaction.
 
+use super::refuse::{Refusal, Refused, refuse};
 use crate::{OrganizationStatus, Scoped, StoreError, System, db::Write, files::count};
 use domain::{Access, ExecutionId, Scope, Settings, Slug, Timestamp, UserId};
 use sea_orm::FromQueryResult;
@@ -27,8 +28,6 @@ pub struct Claim {
     pub timeout_seconds: Option<u32>,
     /// The organization's short name and name.
     pub organization: (Slug, String),
-    /// Whether it may do anything; nothing of a suspended one runs.
-    pub status: OrganizationStatus,
     /// Its settings.
     pub settings: Settings,
     /// The person who asked, with address and name.
@@ -37,6 +36,15 @@ pub struct Claim {
     pub own_generation: i64,
     /// The generation of Global's files at the claim, read in the same statement.
     pub global_generation: i64,
+}
+
+/// What a worker got from the queue.
+#[derive(Clone, Debug, Default)]
+pub struct Claimed {
+    /// What it holds now.
+    pub claims: Vec<Claim>,
+    /// What nobody may run; it has ended.
+    pub refused: Vec<Refused>,
 }
 
 /// The function a claimed execution calls.
@@ -48,12 +56,13 @@ pub struct ClaimedEntry {
     pub function: String,
 }
 
+/// A row of the queue that was just claimed. Without its organization it has no generation.
 #[derive(FromQueryResult)]
-struct ClaimRow {
-    organization_id: Uuid,
-    execution_id: Uuid,
+pub(super) struct ClaimRow {
+    pub(super) organization_id: Uuid,
+    pub(super) execution_id: Uuid,
     attempt: i64,
-    own_generation: i64,
+    own_generation: Option<i64>,
     global_generation: i64,
 }
 
@@ -103,7 +112,7 @@ impl System {
         limit: u32,
         lease: Duration,
         now: Timestamp,
-    ) -> Result<Vec<Claim>, StoreError> {
+    ) -> Result<Claimed, StoreError> {
         let write = self.write().await?;
         let values = [
             worker.into(),
@@ -113,32 +122,47 @@ impl System {
             Scope::Global.column().into(),
         ];
         let rows = write.system().all::<ClaimRow, 5>(CLAIM, values).await?;
-        let mut claims = Vec::with_capacity(rows.len());
+        let mut claimed = Claimed::default();
         for row in rows {
-            claims.push(self.start(&write, row, worker, now).await?);
+            match self.start(&write, &row, worker, now).await {
+                Ok(claim) => claimed.claims.push(claim),
+                Err(NotStarted::Refused(why)) => {
+                    claimed.refused.push(refuse(&write, &row, why, now).await?);
+                }
+                Err(NotStarted::Store(error)) => return Err(error),
+            }
         }
         write.commit().await?;
-        Ok(claims)
+        Ok(claimed)
     }
 
+    /// Makes a claimed row an execution that runs. Nothing is believed that the tables of its
+    /// organization do not say as well.
     async fn start(
         &self,
         write: &Write<'_>,
-        row: ClaimRow,
+        row: &ClaimRow,
         worker: Uuid,
         now: Timestamp,
-    ) -> Result<Claim, StoreError> {
+    ) -> Result<Claim, NotStarted> {
         let scope = Scope::from_column(row.organization_id);
         let execution = ExecutionId(row.execution_id);
         let access = Access::from_claimed_job(scope, execution);
         let gate = write.tenant(scope);
         let owner = || row.organization_id.into();
-        let gone = || StoreError::unreadable("queue", "an entry without its execution");
         let values = [owner(), row.execution_id.into(), now.0.into(), row.attempt.into()];
-        let started = gate.one::<StartedRow, 4>(START, values).await?.ok_or_else(gone)?;
+        let started = gate.one::<StartedRow, 4>(START, values).await?;
+        let started = started.ok_or(Refusal::ExecutionMissing)?;
         let asked_by = started.requested_by_user;
         let people = gate.one::<PeopleRow, 2>(PEOPLE, [owner(), asked_by.into()]).await?;
-        let organization = people.ok_or_else(gone)?;
+        let organization = people.ok_or(Refusal::OrganizationUnknown)?;
+        if OrganizationStatus::from_column(&organization.status) != OrganizationStatus::Active {
+            return Err(Refusal::OrganizationSuspended.into());
+        }
+        let unreadable = |_| Refusal::OrganizationUnreadable;
+        let settings = serde_json::from_str(&organization.settings_json).map_err(unreadable)?;
+        let slug = Slug::parse(&organization.slug).map_err(|_| Refusal::OrganizationUnreadable)?;
+        let own_generation = row.own_generation.ok_or(Refusal::OrganizationUnknown)?;
         let person = organization.person_email.zip(organization.person_name);
         // A provider's person who acts is no user of the organization: their address must do.
         let stranger = || (started.requested_by.clone(), started.requested_by.clone());
@@ -146,8 +170,6 @@ impl System {
             let (email, name) = person.unwrap_or_else(stranger);
             (UserId(id), email, name)
         });
-        let settings = serde_json::from_str(&organization.settings_json);
-        let slug = Slug::parse(&organization.slug);
         let scoped = Scoped::within(self, &access);
         let found = scoped.workflow_through(&gate, &started.workflow).await?;
         let entry = found.and_then(|found| {
@@ -163,12 +185,31 @@ impl System {
             entry,
             inputs: started.inputs_json,
             timeout_seconds: started.timeout_seconds.map(count).transpose()?,
-            organization: (slug.map_err(|e| StoreError::unreadable("slug", e))?, organization.name),
-            status: OrganizationStatus::from_column(&organization.status),
-            settings: settings.map_err(|e| StoreError::unreadable("settings", e))?,
+            organization: (slug, organization.name),
+            settings,
             user,
-            own_generation: row.own_generation,
+            own_generation,
             global_generation: row.global_generation,
         })
+    }
+}
+
+/// Why a claimed row does not run.
+enum NotStarted {
+    /// This one may not.
+    Refused(Refusal),
+    /// The database failed: nothing is claimed.
+    Store(StoreError),
+}
+
+impl From<Refusal> for NotStarted {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for NotStarted {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }
