@@ -25,11 +25,11 @@ const TOUCH_EVERY: Duration = Duration::from_secs(60);
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
     /// Scope opened, scope the person belongs to, person.
-    Token(Uuid, Uuid, Uuid),
+    Person(Uuid, Uuid, Uuid),
     /// Organization and hash.
-    ApiKey(Uuid, [u8; 32]),
+    Program(Uuid, [u8; 32]),
     /// Organization and hash.
-    Cookie(Uuid, [u8; 32]),
+    Console(Uuid, [u8; 32]),
 }
 
 /// What was found for a proof.
@@ -134,12 +134,12 @@ impl Sessions {
 fn key(proof: &Proof) -> Key {
     match proof {
         Proof::Token(claims) => {
-            Key::Token(claims.scope().column(), claims.home().column(), claims.sub)
+            Key::Person(claims.scope().column(), claims.home().column(), claims.sub)
         }
-        Proof::Key(key) => Key::ApiKey(key.scope().column(), key.hash()),
+        Proof::Key(key) => Key::Program(key.scope().column(), key.hash()),
         Proof::Cookie(cookie) => {
             let secret = cookie.secret();
-            Key::Cookie(secret.scope().column(), secret.hash())
+            Key::Console(secret.scope().column(), secret.hash())
         }
     }
 }

@@ -11,7 +11,7 @@ use domain::OrganizationId;
 use jobs::{Bells, Clock, SystemClock, Work};
 use runner::{Runner, RunnerOptions, Worker};
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
-use store::Store;
+use store::{Reason, Store};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -97,7 +97,7 @@ impl Server {
             None => talk::say("working; not listening"),
         }
         let provider = domain::Scope::Organization(OrganizationId::PROVIDER);
-        if !self.store.system(store::Reason::SignIn).has_users(provider).await? {
+        if !self.store.system(Reason::SignIn).has_users(provider).await? {
             let directory = self.data.directory.display();
             talk::say(&format!(
                 "nobody can sign in yet; create the first admin with\n  bifrost admin create-user \
@@ -114,7 +114,7 @@ impl Server {
         let Some(base) = &self.base else { return Ok(()) };
         let token = SetupToken::new()?;
         let expires_at = SystemClock.now().after(api::setup_token::LIFETIME);
-        let system = self.store.system(store::Reason::SignIn);
+        let system = self.store.system(Reason::SignIn);
         if system.renew_setup_link(token.hash(), expires_at).await? {
             let link = token.link(base);
             talk::say(&format!("or open this link, which works once and for 24 hours\n  {link}"));
@@ -172,7 +172,7 @@ fn serve_http(
 
 /// Goes on with purges that a server before this one did not finish.
 fn finish_purges(parts: &Parts) -> JoinHandle<anyhow::Result<()>> {
-    let (system, stop) = (parts.store.system(store::Reason::Organizations), parts.stop.clone());
+    let (system, stop) = (parts.store.system(Reason::Organizations), parts.stop.clone());
     tokio::spawn(async move {
         let purges = async {
             for id in system.purges().await? {

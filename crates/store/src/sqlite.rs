@@ -3,7 +3,7 @@
 use crate::{StoreError, error::driver_error};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use std::time::Duration;
 use tokio::{
@@ -113,10 +113,22 @@ pub(crate) async fn begin(
 }
 
 /// Moves the write-ahead log into the database and cuts it: it still holds pages as they were
-/// before what was on them was deleted. Readers can keep it from ending; the next one does it then.
+/// before what was on them was deleted. Readers can keep it from ending, so it is tried for a while;
+/// what is left then goes with the next checkpoints.
 pub(crate) async fn forget_removed(connection: &DatabaseConnection) -> Result<(), StoreError> {
-    connection.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
-    Ok(())
+    let deadline = Instant::now() + BUSY;
+    loop {
+        let row = connection.query_one_raw(Statement::from_string(
+            connection.get_database_backend(),
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+        ));
+        let row = row.await?;
+        let busy = row.map(|row| row.try_get_by_index::<i32>(0)).transpose()?.unwrap_or(0);
+        if busy == 0 || Instant::now() >= deadline {
+            return Ok(());
+        }
+        tokio::time::sleep(SWITCHING).await;
+    }
 }
 
 /// SQLite's primary result code (the low byte of the extended one).

@@ -87,7 +87,7 @@ fn a_process_finds_what_another_one_added_and_removed() {
     assert!(set.verifying(&new).is_some(), "without a restart");
     assert_eq!(set.signing().unwrap().0, old, "the other processes may not know it yet");
     assert!(SigningKeys::retire(data.path(), None).unwrap().is_empty(), "both are in use");
-    assert_eq!(SigningKeys::retire(data.path(), Some(&new)).unwrap(), [new.clone()]);
+    assert_eq!(SigningKeys::retire(data.path(), Some(&new)).unwrap(), std::slice::from_ref(&new));
     running.known().looked -= LOOK;
     assert!(running.with(&new).verifying(&new).is_none());
     assert_eq!(fs::read_dir(data.path().join("signing-keys")).unwrap().count(), 1);

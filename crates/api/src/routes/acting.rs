@@ -82,7 +82,7 @@ pub enum ActReply {
     /// For programs and command lines.
     Token(TokenReply),
     /// For the console; its cookie is a new one.
-    Session(SessionReply),
+    Session(Box<SessionReply>),
 }
 
 /// Act in another organization, or in Global, as an admin of the provider.
@@ -158,7 +158,7 @@ impl Acts<'_> {
             told: vec![(self.home, event()), (self.scope, event())],
         };
         let (cookie, session) = turn.take(state, cookie).await?;
-        Ok((cookie, Json(ActReply::Session(session))).into_response())
+        Ok((cookie, Json(ActReply::Session(session.into()))).into_response())
     }
 }
 
