@@ -16,6 +16,7 @@ pub mod passwords;
 pub mod problem;
 pub mod refresh;
 pub mod routes;
+mod settings_document;
 pub mod sign_in_limit;
 pub mod tokens;
 pub mod wire;

@@ -24,6 +24,7 @@ use utoipa::{
     tags(
         (name = "auth", description = "Signing in, and acting in another organization."),
         (name = "organizations", description = "Tenants, kept by the provider in Global."),
+        (name = "settings", description = "What the token's organization may set."),
         (name = "users", description = "People of the token's organization."),
         (name = "files", description = "Workspace files and their versions."),
         (name = "config", description = "Configuration values and secrets."),

@@ -5,7 +5,7 @@ use crate::{
     problem::Problem,
     routes::{
         acting, audit, auth, config, execution_logs, executions, file_versions, files, health,
-        modules, organizations, users, workflows,
+        modules, organizations, settings, users, workflows,
     },
     state::ApiState,
 };
@@ -65,6 +65,9 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(acting::me))
         .routes(routes!(organizations::list, organizations::create))
         .routes(routes!(organizations::get, organizations::update, organizations::delete))
+        .routes(routes!(settings::get, settings::update))
+        .routes(routes!(settings::schema))
+        .routes(routes!(settings::history))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::update, users::delete))
         .routes(routes!(files::list))

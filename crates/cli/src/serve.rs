@@ -8,9 +8,9 @@ use crate::{
 use anyhow::Context;
 use api::{ApiParts, ApiState, SigningKeys};
 use domain::OrganizationId;
-use jobs::{Bells, Clock, SystemClock, Work};
+use jobs::{Bells, Clock, Retention, SystemClock, Work};
 use runner::{Runner, RunnerOptions, Worker};
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use store::Store;
 use tokio::{
     net::TcpListener,
@@ -18,6 +18,9 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
+
+/// How often a worker looks for what is too old.
+const RETENTION: Duration = Duration::from_secs(5 * 60);
 
 /// Serves until SIGTERM or SIGINT, then lets what runs end.
 pub async fn run(options: Serve) -> anyhow::Result<ExitCode> {
@@ -67,6 +70,7 @@ impl Server {
         }
         if options.role != Role::Api {
             tasks.push(serve_work(&parts, &options));
+            tasks.push(serve_retention(&parts));
         }
         Ok(Self { address, store, data: options.data, stop: parts.stop, tasks })
     }
@@ -157,6 +161,15 @@ fn serve_work(parts: &Parts, options: &Serve) -> JoinHandle<anyhow::Result<()>> 
     let (stop, drain) = (parts.stop.clone(), options.drain);
     tokio::spawn(async move {
         worker.run(stop, drain).await;
+        Ok(())
+    })
+}
+
+fn serve_retention(parts: &Parts) -> JoinHandle<anyhow::Result<()>> {
+    let retention = Retention::new(parts.store.clone(), parts.clock.clone(), RETENTION);
+    let stop = parts.stop.clone();
+    tokio::spawn(async move {
+        retention.run(stop).await;
         Ok(())
     })
 }

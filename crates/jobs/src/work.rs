@@ -78,8 +78,8 @@ impl Work {
             tracing::error!(%execution, %organization, %why, "a job was refused and has ended");
             self.0.bells.ring_execution(*execution);
         }
-        if claimed.claims.len() + claimed.refused.len() == limit as usize {
-            // There may be more for another worker of this process.
+        if claimed.claims.len() == limit as usize || !claimed.refused.is_empty() {
+            // There may be more for another worker of this process, or behind what was refused.
             self.0.bells.ring_work();
         }
         Ok(claimed.claims.into_iter().map(|claim| self.hold(claim)).collect())
@@ -145,7 +145,10 @@ impl Held {
         let scoped = self.work.0.store.scoped(&self.claim.access);
         let ended = scoped.finish(&self.claim, finished).await?;
         self.work.0.bells.ring_execution(self.claim.execution);
-        Ok(ended)
+        if ended.is_some_and(|ended| ended.next > 0) {
+            self.work.0.bells.ring_work();
+        }
+        Ok(ended.is_some())
     }
 }
 

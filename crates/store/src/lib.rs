@@ -31,7 +31,9 @@ mod modules;
 mod organizations;
 mod queue;
 mod refresh_tokens;
+mod retention;
 mod sealing;
+mod settings;
 mod sides;
 mod sqlite;
 mod users;
@@ -59,7 +61,11 @@ pub use organizations::{
     CreateOrganizationError, DeleteOrganizationError, NewOrganization, Organization,
     OrganizationChange, OrganizationStatus,
 };
-pub use queue::{Beat, Claim, Claimed, ClaimedEntry, Finished, JobRefusal, Refused, Rescued};
+pub use queue::{
+    Beat, Claim, Claimed, ClaimedEntry, Ended, Finished, JobRefusal, Refused, Rescued,
+};
 pub use refresh_tokens::{NewRefreshToken, RotateError, Rotation};
+pub use retention::{Bite, Removed};
+pub use settings::{SettingsChange, UpdateSettings, UpdateSettingsError, VersionedSettings};
 pub use users::{CreateUserError, Credentials, NewUser, Session, User, UserChange};
 pub use workflows::WorkflowEntry;

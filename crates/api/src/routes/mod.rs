@@ -11,5 +11,6 @@ pub mod files;
 pub mod health;
 pub mod modules;
 pub mod organizations;
+pub mod settings;
 pub mod users;
 pub mod workflows;

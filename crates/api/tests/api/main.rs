@@ -15,5 +15,6 @@ mod http;
 mod modules;
 mod openapi;
 mod organizations;
+mod settings;
 mod users;
 mod workflows;

@@ -15,6 +15,7 @@ pub const CATALOG: Catalog = Catalog {
         Table::new("job_queue", Kind::Tenant).for_caretakers(),
         Table::new("audit_log", Kind::Tenant).append_only(),
         Table::new("audit_heads", Kind::Tenant),
+        Table::new("settings_history", Kind::Tenant).append_only(),
         Table::new("config_values", Kind::Shared),
         Table::new("data_keys", Kind::Shared).for_caretakers(),
         Table::new("master_key_check", Kind::Platform).for_caretakers(),
