@@ -125,7 +125,10 @@ impl System {
         by: &Access,
         now: Timestamp,
     ) -> Result<(), PurgeError> {
-        let scope = Scope::Organization(id);
+        let scope = Scope::from_column(id.0);
+        if scope == Scope::Global {
+            return Err(PurgeError::NotThere);
+        }
         let found = self.organization(scope).await?.ok_or(PurgeError::NotThere)?;
         if found.is_provider {
             return Err(PurgeError::Provider);

@@ -197,6 +197,8 @@ async fn a_purge_that_was_interrupted_goes_on_and_never_back() {
     assert_eq!(told.len(), 1, "told once");
     let again = system.begin_purge(id, &by, NOW).await;
     assert!(matches!(again, Err(PurgeError::NotThere)), "{again:?}");
+    let global = system.begin_purge(domain::OrganizationId(Uuid::nil()), &by, NOW).await;
+    assert!(matches!(global, Err(PurgeError::NotThere)), "{global:?}");
     let own = system.begin_purge(domain::OrganizationId::PROVIDER, &by, NOW).await;
     assert!(matches!(own, Err(PurgeError::Provider)), "{own:?}");
 }
