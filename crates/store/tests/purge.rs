@@ -101,8 +101,8 @@ async fn run_one_and_queue_one(world: &World, scope: Scope) {
     let result = Some(format!("\"{CANARY}\""));
     let outcome = Outcome { status: Status::Succeeded, result, failure: None };
     let finished = Finished { outcome, modules: Vec::new(), logs, now: NOW };
-    let claimed = world.store.scoped(&claims[0].access);
-    assert!(claimed.finish(&claims[0], finished).await.unwrap());
+    let claimed = world.store.scoped(&claims.claims[0].access);
+    assert!(claimed.finish(&claims.claims[0], finished).await.unwrap());
     scoped.enqueue(new()).await.unwrap();
 }
 
