@@ -21,7 +21,14 @@ RUNTIME = str(Path(__file__).parent.parent / "src")
 _START = (
     f"import sys; sys.path.insert(0, {RUNTIME!r}); from bifrost_runtime.zygote import main; main()"
 )
-ACME = {"id": "0001", "slug": "acme", "name": "Acme"}
+ACME = {
+    "id": "0001",
+    "slug": "acme",
+    "name": "Acme",
+    "timezone": "UTC",
+    "currency": "USD",
+    "locale": "en-US",
+}
 LIMITS = {
     "memory_mb": 512,
     "cpu_seconds": 60,
@@ -220,6 +227,7 @@ class Supervisor:
                 "type": "start",
                 "role": "run",
                 "organization": ACME if organization is not None else None,
+                "timezone": "UTC",
                 "user": {"id": "0002", "email": "ada@acme.test", "name": "Ada"},
                 "execution": {"id": "0003", "workflow": name, "attempt": 1},
                 "entry": {"module": module, "function": name},

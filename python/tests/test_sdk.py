@@ -10,7 +10,16 @@ import unittest
 from typing import Any
 
 import bifrost
-from bifrost import BifrostError, context, files, log, workflow
+from bifrost import (
+    BifrostError,
+    ConfigMissing,
+    _host,
+    config,
+    context,
+    files,
+    log,
+    workflow,
+)
 
 from .supervisor import RUNTIME
 
@@ -52,6 +61,36 @@ class Decorator(unittest.TestCase):
         self.assertRaises(TypeError, anything, "name")
 
 
+class Answers:
+    """A platform that has these answers, one after the other."""
+
+    organization: dict[str, Any] | None = {"id": "1", "slug": "acme", "name": "Acme"}
+    user: dict[str, Any] | None = None
+    execution: dict[str, Any] = {}
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def __enter__(self) -> None:
+        _host.install(self)
+
+    def __exit__(self, *_: object) -> None:
+        _host.install(None)
+
+    def log(self, level: str, message: str) -> None:
+        """Nothing is logged."""
+
+    def call(self, method: str, arguments: dict[str, Any]) -> Any:
+        """The next answer."""
+        self.calls.append((method, arguments))
+        return self.answers.pop(0)
+
+    def call_all(self, calls: list[tuple[str, dict[str, Any]]]) -> Any:
+        """Not asked here."""
+        raise AssertionError(calls)
+
+
 class Outside(unittest.TestCase):
     """Nothing there to speak to."""
 
@@ -64,6 +103,34 @@ class Outside(unittest.TestCase):
     def test_files(self) -> None:
         for call in (lambda: files.read("a"), lambda: files.write("a", "b"), files.list):
             self.assertRaises(BifrostError, call)
+
+    def test_config(self) -> None:
+        self.assertRaises(BifrostError, config.get, "a")
+        self.assertRaises(BifrostError, config.get, "a", default=1)
+
+    def test_config_asks_each_time(self) -> None:
+        host = Answers({"found": True, "value": None}, {"found": True, "value": [1]})
+        with host:
+            self.assertIsNone(config.get("a", default=1))
+            self.assertEqual(config.get("a"), [1])
+        self.assertEqual(host.calls, [("config.get", {"key": "a"})] * 2)
+
+    def test_config_that_is_missing(self) -> None:
+        with Answers({"found": False}, {"found": False}, {"found": False}):
+            self.assertEqual(config.get("a", default=1), 1)
+            self.assertIsNone(config.get("a", None))
+            with self.assertRaises(ConfigMissing) as caught:
+                config.get("halopsa.api_key")
+        self.assertIsInstance(caught.exception, KeyError)
+        self.assertEqual(
+            str(caught.exception),
+            "neither the organization nor Global has a configuration value `halopsa.api_key`",
+        )
+
+    def test_config_key_is_a_text(self) -> None:
+        anything: Any = 1
+        with Answers():
+            self.assertRaises(TypeError, config.get, anything)
 
     def test_log(self) -> None:
         with contextlib.redirect_stderr(io.StringIO()) as text:

@@ -1,7 +1,9 @@
 //! A fresh database with the organizations Acme and Globex beside Global and the provider.
 
 use domain::{Access, FilePath, OrganizationId, Scope, Slug, Timestamp, analysis::Workflow};
-use store::{NewOrganization, Precondition, Reason, Scoped, Store, View, WriteFile, Written};
+use store::{
+    MasterKeySource, NewOrganization, Precondition, Reason, Scoped, Store, View, WriteFile, Written,
+};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -25,6 +27,7 @@ impl World {
     pub async fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let store = Store::create(&database_url(&directory)).await.expect("a database");
+        store.unlock(master_key(&directory), NOW).await.expect("a master key");
         let acme = create_organization(&store, "acme").await;
         let globex = create_organization(&store, "globex").await;
         Self { store, acme, globex, directory }
@@ -71,6 +74,11 @@ impl World {
 /// The URL of the database in a directory.
 pub fn database_url(directory: &TempDir) -> String {
     format!("sqlite:{}", directory.path().join("bifrost.db").display())
+}
+
+/// Where the master key of a directory's database is.
+pub fn master_key(directory: &TempDir) -> MasterKeySource {
+    MasterKeySource::DataDirectory(directory.path().to_owned())
 }
 
 /// Adds an organization.

@@ -4,6 +4,7 @@ mod access;
 mod arrows;
 mod length;
 mod paths;
+mod secrets;
 mod sentence;
 mod sql;
 mod system_calls;
@@ -26,6 +27,7 @@ pub fn run(bless: bool) -> anyhow::Result<()> {
     complaints.extend(unguarded::check(&sources));
     complaints.extend(unsafe_code::check(&sources));
     complaints.extend(access::check(&sources));
+    complaints.extend(secrets::check(&sources));
     complaints.extend(length::check(&sources));
     complaints.extend(paths::check(&sources));
     complaints.extend(system_calls::check(&sources, bless)?);

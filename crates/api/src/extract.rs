@@ -105,6 +105,8 @@ fn bad_path(detail: &str) -> Problem {
     Problem::invalid("/path", detail)
 }
 
+const JSON: &str = "application/json";
+
 /// A JSON body.
 pub struct Body<T>(pub T);
 
@@ -112,7 +114,7 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
-        check_content_type(request.headers())?;
+        check_content_type(request.headers(), &[JSON])?;
         parse_json(&read(request, state).await?).map(Self)
     }
 }
@@ -127,8 +129,20 @@ impl<T: DeserializeOwned> OptionalFromRequest<ApiState> for Body<T> {
         if bytes.is_empty() {
             return Ok(None);
         }
-        check_content_type(&headers)?;
+        check_content_type(&headers, &[JSON])?;
         parse_json(&bytes).map(|value| Some(Self(value)))
+    }
+}
+
+/// A JSON Merge Patch (RFC 7396).
+pub struct MergePatch(pub serde_json::Value);
+
+impl FromRequest<ApiState> for MergePatch {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
+        check_content_type(request.headers(), &["application/merge-patch+json", JSON])?;
+        parse_json(&read(request, state).await?).map(Self)
     }
 }
 
@@ -147,15 +161,16 @@ async fn read(request: Request, state: &ApiState) -> Result<Bytes, Problem> {
     })
 }
 
-fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+fn check_content_type(headers: &HeaderMap, taken: &[&str]) -> Result<(), Problem> {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = value.and_then(|value| value.split(';').next()).map(str::trim);
+    let is_taken = |essence: &str| taken.iter().any(|taken| taken.eq_ignore_ascii_case(essence));
     match essence {
-        Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
+        Some(essence) if is_taken(essence) => Ok(()),
         _ => Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
-            "send the body as `Content-Type: application/json`",
+            format!("send the body as `Content-Type: {}`", taken.join("` or `")),
         )),
     }
 }

@@ -21,12 +21,14 @@ pub mod proof;
 pub mod refresh;
 pub mod routes;
 pub mod scoped_secret;
+mod settings_document;
 pub mod setup_token;
 pub mod sign_in_limit;
 pub mod tokens;
 pub mod wire;
 
 mod base62;
+mod config_body;
 mod denials;
 mod envelope;
 mod execution_replies;

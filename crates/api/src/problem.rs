@@ -187,9 +187,11 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Locked | StoreError::ReadOnly | StoreError::Full => {
-                Self::unavailable(&error)
-            }
+            StoreError::Locked
+            | StoreError::ReadOnly
+            | StoreError::Full
+            | StoreError::NoMasterKey
+            | StoreError::MasterKey(_) => Self::unavailable(&error),
             error => Self::internal(&error),
         }
     }

@@ -4,8 +4,9 @@ use crate::{
     envelope, gate, openapi,
     problem::Problem,
     routes::{
-        acting, api_keys, audit, auth, console_session, execution_logs, executions, file_versions,
-        files, health, me, modules, organization_removal, organizations, setup, users, workflows,
+        acting, api_keys, audit, auth, config, console_session, execution_logs, executions,
+        file_versions, files, health, me, modules, organization_removal, organizations, settings,
+        setup, users, workflows,
     },
     state::ApiState,
 };
@@ -26,6 +27,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 const SMALL_BODY: usize = 64 * 1024;
 /// A file of 10 MiB in base64, or inputs of 16 MiB, with what is around them.
 const LARGE_BODY: usize = 16 * 1024 * 1024 + SMALL_BODY;
+/// A configuration value of 64 KiB, every character of it escaped.
+const VALUE_BODY: usize = 6 * 64 * 1024 + SMALL_BODY;
 
 /// The whole API. Serve it with the peer's address in it
 /// (`into_make_service_with_connect_info::<SocketAddr>()`), or sign-in is limited by account only.
@@ -55,6 +58,7 @@ fn docs() -> SwaggerUi {
 /// Every operation of the OpenAPI document with its handler.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     let large = DefaultBodyLimit::max(LARGE_BODY);
+    let value = DefaultBodyLimit::max(VALUE_BODY);
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(auth::login))
         .routes(routes!(auth::refresh))
@@ -68,12 +72,17 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(api_keys::delete))
         .routes(routes!(organizations::list, organizations::create))
         .routes(routes!(organizations::get, organizations::update, organization_removal::delete))
+        .routes(routes!(settings::get, settings::update))
+        .routes(routes!(settings::schema))
+        .routes(routes!(settings::history))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::update, users::delete))
         .routes(routes!(files::list))
         .routes(routes!(files::get, files::put, files::delete).layer(large))
         .routes(routes!(file_versions::list))
         .routes(routes!(file_versions::restore))
+        .routes(routes!(config::list))
+        .routes(routes!(config::get, config::put, config::delete).layer(value))
         .routes(routes!(modules::explain))
         .routes(routes!(workflows::list))
         .routes(routes!(workflows::get))

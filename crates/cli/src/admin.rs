@@ -6,7 +6,7 @@ mod signing_keys;
 
 use crate::{
     arguments::{AdminAction, AdminOptions, Places},
-    talk, verify_audit,
+    keys, talk, verify_audit,
 };
 use anyhow::{Context, bail};
 use domain::{Access, OrganizationId, Role, Slug, UserId};
@@ -60,6 +60,13 @@ pub async fn run(options: AdminOptions) -> anyhow::Result<ExitCode> {
         AdminAction::RetireSigningKey { kid, json } => {
             signing_keys::retire(options.places, kid.as_deref(), json)?;
         }
+        AdminAction::RotateMasterKey { new_master_key_file } => {
+            keys::rotate_master_key(options.places, new_master_key_file).await?;
+        }
+        AdminAction::RotateDataKeys { organization, json } => {
+            keys::rotate_data_keys(options.places, organization, json).await?;
+        }
+        AdminAction::DiscardSecrets { yes } => keys::discard(options.places, yes).await?,
         AdminAction::VerifyAudit { organization, against, json } => {
             let store = open(options.places).await?;
             return verify_audit::run(&store, organization, against.as_deref(), json).await;
@@ -72,6 +79,11 @@ async fn open(places: Places) -> anyhow::Result<Store> {
     let data = places.resolve()?;
     data.create_directory()?;
     Ok(Store::create(&data.database_url).await?)
+}
+
+/// What the operator may do in a scope.
+pub fn operator(scope: domain::Scope) -> Access {
+    Access::for_operator(scope)
 }
 
 /// Adds an organization; the created one as the API shows it.

@@ -44,6 +44,10 @@ pub struct Places {
     /// File that holds the database URL, for URLs with a password
     #[arg(long, global = true, env = "BIFROST_DATABASE_URL_FILE")]
     pub database_url_file: Option<PathBuf>,
+    /// File that holds the master key of the secrets, 32 bytes in base64; the key itself may be in
+    /// the variable BIFROST_MASTER_KEY [default: DATA_DIR/master.key]
+    #[arg(long, global = true, env = "BIFROST_MASTER_KEY_FILE")]
+    pub master_key_file: Option<PathBuf>,
     /// Configuration file [default: ./bifrost.toml, if there is one]
     #[arg(long, global = true, env = "BIFROST_CONFIG")]
     pub config: Option<PathBuf>,
@@ -227,6 +231,27 @@ pub enum AdminAction {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Wrap the data keys of all organizations with a new master key; servers go on meanwhile
+    RotateMasterKey {
+        /// File that holds the new key; wanted where the present one is not in the data directory
+        #[arg(long)]
+        new_master_key_file: Option<PathBuf>,
+    },
+    /// Give organizations new data keys and seal their secrets anew; servers go on meanwhile
+    RotateDataKeys {
+        /// Short name of one organization, or `global` [default: all, and Global]
+        #[arg(long)]
+        organization: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove all secrets of all organizations, for when the master key is lost
+    DiscardSecrets {
+        /// Yes, all of them
+        #[arg(long)]
+        yes: bool,
     },
     /// Follow the audits from their first entries to their last; 1 if one does not hang together
     VerifyAudit {

@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use store::MasterKeySource;
 
 /// Everything `serve` needs, decided.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Data {
     pub directory: PathBuf,
     /// `sqlite:PATH`
     pub database_url: String,
+    /// Where the key is that wraps the keys of all secrets.
+    pub master_key: MasterKeySource,
 }
 
 /// `bifrost.toml`
@@ -44,6 +47,7 @@ pub struct Data {
 struct Configured {
     data_dir: Option<PathBuf>,
     database_url: Option<String>,
+    master_key_file: Option<PathBuf>,
     listen: Option<SocketAddr>,
     public_url: Option<String>,
     role: Option<Role>,
@@ -125,7 +129,26 @@ fn data(places: Places, configured: Configured) -> anyhow::Result<Data> {
     };
     let url = url.or(configured.database_url);
     let default = || format!("sqlite:{}", directory.join("bifrost.db").display());
-    Ok(Data { database_url: url.unwrap_or_else(default), directory })
+    let master_key = master_key(places.master_key_file.or(configured.master_key_file), &directory)?;
+    Ok(Data { database_url: url.unwrap_or_else(default), master_key, directory })
+}
+
+/// The key itself is in a variable or a file, never in an argument or in `bifrost.toml`.
+fn master_key(file: Option<PathBuf>, data: &Path) -> anyhow::Result<MasterKeySource> {
+    let variable = match std::env::var("BIFROST_MASTER_KEY") {
+        Err(std::env::VarError::NotPresent) => None,
+        // Its text stays out of the message.
+        Err(std::env::VarError::NotUnicode(_)) => bail!("BIFROST_MASTER_KEY is no text"),
+        Ok(text) => Some(text),
+    };
+    match (variable, file) {
+        (Some(_), Some(_)) => {
+            bail!("the master key is in BIFROST_MASTER_KEY and in a file; give one of them")
+        }
+        (Some(text), None) => Ok(MasterKeySource::Variable(text.into())),
+        (None, Some(file)) => Ok(MasterKeySource::File(file)),
+        (None, None) => Ok(MasterKeySource::DataDirectory(data.to_owned())),
+    }
 }
 
 fn read_secret(path: &Path) -> anyhow::Result<String> {

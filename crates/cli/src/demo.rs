@@ -16,7 +16,7 @@ use person::{Person, Run};
 use screen::Screen;
 use serde_json::{Value, json};
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
-use store::Store;
+use store::{MasterKeySource, Store};
 
 const HALOPSA: &str = include_str!("demo/files/halopsa.py");
 const HALOPSA_ACME: &str = include_str!("demo/files/halopsa_acme.py");
@@ -63,7 +63,11 @@ fn serve_options(options: &DemoOptions, directory: std::path::PathBuf) -> Serve 
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     Serve {
         public_url: None,
-        data: Data { directory, database_url },
+        data: Data {
+            master_key: MasterKeySource::DataDirectory(directory.clone()),
+            directory,
+            database_url,
+        },
         listen: if options.serve { options.listen } else { anywhere },
         role: Role::All,
         python: options.python.clone(),

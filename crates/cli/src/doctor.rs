@@ -4,7 +4,7 @@ use crate::{arguments::DoctorOptions, configuration::Data, talk};
 use runner::Python;
 use serde_json::json;
 use std::{path::Path, process::ExitCode};
-use store::{Reason, Store};
+use store::{MasterKeyState, Reason, Store};
 
 /// One thing looked at.
 struct Finding {
@@ -21,6 +21,7 @@ pub async fn run(options: DoctorOptions) -> anyhow::Result<ExitCode> {
             Finding { what: "configuration", result: Ok(data.directory.display().to_string()) },
             Finding { what: "data directory", result: directory(&data) },
             Finding { what: "database", result: database(&data).await },
+            Finding { what: "master key", result: master_key(&data).await },
             Finding { what: "cache", result: Ok("in memory".to_owned()) },
             Finding { what: "interpreter", result: interpreter(&options).await },
             Finding { what: "isolation", result: Ok(isolation().to_owned()) },
@@ -59,6 +60,18 @@ async fn database(data: &Data) -> Result<String, String> {
     let store = Store::open(&data.database_url).await.map_err(|error| error.to_string())?;
     store.system(Reason::Health).probe().await.map_err(|error| error.to_string())?;
     Ok("answers, and is up to date".to_owned())
+}
+
+async fn master_key(data: &Data) -> Result<String, String> {
+    let shown = &data.master_key;
+    let Ok(store) = Store::open(&data.database_url).await else {
+        return Ok(format!("not looked at without a database; `bifrost serve` takes {shown}"));
+    };
+    match store.check_master_key(shown).await {
+        Ok(MasterKeyState::Fits(place)) => Ok(format!("fits, in {place}; keep a copy elsewhere")),
+        Ok(MasterKeyState::Unused) => Ok(format!("no secrets yet; `bifrost serve` takes {shown}")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 async fn interpreter(options: &DoctorOptions) -> Result<String, String> {

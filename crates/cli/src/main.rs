@@ -5,6 +5,7 @@ mod arguments;
 mod configuration;
 mod demo;
 mod doctor;
+mod keys;
 mod migrate;
 mod serve;
 mod talk;

@@ -8,9 +8,9 @@ use crate::{
 use anyhow::Context;
 use api::{ApiParts, ApiState, ServerLimits, SigningKeys, setup_token::SetupToken};
 use domain::OrganizationId;
-use jobs::{Bells, Clock, SystemClock, Work};
+use jobs::{Bells, Clock, Retention, SystemClock, Work};
 use runner::{Runner, RunnerOptions, Worker};
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use store::{Reason, Store};
 use tokio::{
     net::TcpListener,
@@ -18,6 +18,9 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
+
+/// How often a worker looks for what is too old.
+const RETENTION: Duration = Duration::from_secs(5 * 60);
 
 /// Serves until SIGTERM or SIGINT, then lets what runs end.
 pub async fn run(options: Serve) -> anyhow::Result<ExitCode> {
@@ -51,6 +54,7 @@ impl Server {
     pub async fn start(options: Serve) -> anyhow::Result<Self> {
         options.data.create_directory()?;
         let store = Store::create(&options.data.database_url).await?;
+        store.unlock(options.data.master_key.clone(), SystemClock.now()).await?;
         let runner = start_runner(&options.data, store.clone(), options.python.clone()).await?;
         let parts = Parts {
             store: store.clone(),
@@ -72,6 +76,7 @@ impl Server {
         tasks.push(finish_purges(&parts));
         if options.role != Role::Api {
             tasks.push(serve_work(&parts, &options));
+            tasks.push(serve_retention(&parts));
         }
         Ok(Self { address, base, store, data: options.data, stop: parts.stop, tasks })
     }
@@ -197,6 +202,15 @@ fn serve_work(parts: &Parts, options: &Serve) -> JoinHandle<anyhow::Result<()>> 
     let (stop, drain) = (parts.stop.clone(), options.drain);
     tokio::spawn(async move {
         worker.run(stop, drain).await;
+        Ok(())
+    })
+}
+
+fn serve_retention(parts: &Parts) -> JoinHandle<anyhow::Result<()>> {
+    let retention = Retention::new(parts.store.clone(), parts.clock.clone(), RETENTION);
+    let stop = parts.stop.clone();
+    tokio::spawn(async move {
+        retention.run(stop).await;
         Ok(())
     })
 }

@@ -5,6 +5,7 @@ pub mod admission;
 pub mod analysis;
 pub mod audit;
 pub mod cascade;
+pub mod config;
 pub mod content_hash;
 pub mod execution;
 pub mod file_path;
@@ -17,6 +18,7 @@ mod standard_library;
 pub mod time;
 
 pub use access::{Access, Acting, Actor, Role};
+pub use config::ConfigKey;
 pub use content_hash::content_hash;
 pub use file_path::FilePath;
 pub use ids::{ApiKeyId, ExecutionId, OrganizationId, UserId};

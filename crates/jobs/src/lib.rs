@@ -1,4 +1,5 @@
-//! Durable work: waiting for it, claiming it, keeping it, and rescuing what a dead worker held.
+//! Durable work: waiting for it, claiming it, keeping it, rescuing what a dead worker held, and
+//! letting go of what is too old.
 //!
 //! The queue itself is rows in the store; this room knows when to look and what a claim is worth.
 //! It has no idea what the work is.
@@ -6,8 +7,10 @@
 mod bells;
 mod clock;
 pub mod metrics;
+mod retention;
 mod work;
 
 pub use bells::{Bells, ExecutionWatch};
 pub use clock::{Clock, SystemClock};
+pub use retention::Retention;
 pub use work::{Held, LEASE, Work, WorkError};

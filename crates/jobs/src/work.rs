@@ -78,8 +78,8 @@ impl Work {
             tracing::error!(%execution, %organization, %why, "a job was refused and has ended");
             self.0.bells.ring_execution(*execution);
         }
-        if claimed.claims.len() + claimed.refused.len() == limit as usize {
-            // There may be more for another worker of this process.
+        if claimed.claims.len() == limit as usize || !claimed.refused.is_empty() {
+            // There may be more for another worker of this process, or behind what was refused.
             self.0.bells.ring_work();
         }
         metrics::claimed(claimed.claims.len());
@@ -146,11 +146,14 @@ impl Held {
         let scoped = self.work.0.store.scoped(&self.claim.access);
         let outcome = finished.outcome.status;
         let ended = scoped.finish(&self.claim, finished).await?;
-        if ended {
+        if ended.is_some() {
             metrics::finished(outcome);
         }
         self.work.0.bells.ring_execution(self.claim.execution);
-        Ok(ended)
+        if ended.is_some_and(|ended| ended.next > 0) {
+            self.work.0.bells.ring_work();
+        }
+        Ok(ended.is_some())
     }
 }
 

@@ -1,7 +1,10 @@
 //! The SDK's requests, answered with the access of the run and nothing else.
 
+mod config;
+
 use crate::{
     frames::{Call, Wrong},
+    masking::Masking,
     sources::{SourceError, Sources},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -12,6 +15,7 @@ use domain::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use store::View;
 
 /// Bytes of a file in one reply; its base64 fits into a frame.
@@ -24,6 +28,8 @@ pub(crate) struct Calls<'a> {
     pub access: &'a Access,
     pub sources: &'a Sources,
     pub analyser: &'a dyn Analyser,
+    /// Learns what secrets the run is given.
+    pub masking: &'a Arc<Masking>,
     /// The largest file this organization may write, in KiB.
     pub max_file_kb: u32,
     /// What `files.part` has put in front of the next write, as it was sent.
@@ -84,9 +90,10 @@ impl<'a> Calls<'a> {
         access: &'a Access,
         sources: &'a Sources,
         analyser: &'a dyn Analyser,
+        masking: &'a Arc<Masking>,
         max_file_kb: u32,
     ) -> Self {
-        Self { access, sources, analyser, max_file_kb, parts: Vec::new(), reading: None }
+        Self { access, sources, analyser, masking, max_file_kb, parts: Vec::new(), reading: None }
     }
 
     /// Answers one call.
@@ -100,6 +107,7 @@ impl<'a> Calls<'a> {
             "files.part" => self.part(parse(arguments)?),
             "files.write" => self.write(parse(arguments)?).await,
             "files.delete" => self.delete(parse(arguments)?).await,
+            "config.get" => config::get(self.access, self.sources, self.masking, arguments).await,
             _ => Err(wrong("bifrost.BifrostError", format!("there is no method `{method}`"))),
         }
     }

@@ -7,6 +7,7 @@ use crate::{
     frames::{self, Call, Outgoing},
     listening::Listener,
     logs::{self, Keep, LogGate},
+    masking::Masking,
     outcome::Ending,
     output,
     sources::{Sources, now},
@@ -18,7 +19,7 @@ use domain::{
     execution::{LoadedModule, LogLine},
 };
 use futures_util::{FutureExt, SinkExt, future::FusedFuture};
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use store::StoreError;
 use tokio::{net::unix::OwnedWriteHalf, sync::mpsc, time::Instant};
 use tokio_util::codec::FramedWrite;
@@ -44,13 +45,15 @@ pub(crate) async fn converse(
     started: Started,
     opening: Vec<Bytes>,
 ) -> Held {
-    let (gate, lines) = logs::gate();
+    let masking = Arc::new(Masking::default());
+    let (gate, lines) = logs::gate(masking.clone());
     let mut modules = Vec::new();
     let seen = &mut modules;
     let talk = async move {
-        let ending = talk(tools, request, started, opening, &gate, seen).await;
+        let kept = Kept { gate: &gate, masking: &masking, modules: seen };
+        let ending = talk(tools, request, started, opening, kept).await;
         gate.close(now()).await;
-        ending
+        Ending { end: masking.end(ending.end).await, ..ending }
     };
     let (sources, access, execution) = (tools.sources, &request.access, request.execution);
     let keeper = Keeper { sources, access, execution };
@@ -73,15 +76,22 @@ impl Keep for Keeper<'_> {
     }
 }
 
+/// What is kept of a run, and what must not be.
+struct Kept<'a> {
+    gate: &'a LogGate,
+    masking: &'a Arc<Masking>,
+    modules: &'a mut Vec<LoadedModule>,
+}
+
 /// Talks with the child until it is gone.
 async fn talk(
     tools: &Tools<'_>,
     request: &RunRequest,
     started: Started,
     opening: Vec<Bytes>,
-    gate: &LogGate,
-    modules: &mut Vec<LoadedModule>,
+    kept: Kept<'_>,
 ) -> Ending {
+    let Kept { gate, masking, modules } = kept;
     let Started { mut child, socket, output } = started;
     let deadline = Instant::now() + request.limits.timeout;
     let (reading, writing) = socket.into_split();
@@ -96,7 +106,8 @@ async fn talk(
         replies: &reply,
     };
     let max_file = request.limits.max_file_kb;
-    let answer = Calls::new(&request.access, tools.sources, tools.analyser, max_file);
+    let (sources, analyser) = (tools.sources, tools.analyser);
+    let answer = Calls::new(&request.access, sources, analyser, masking, max_file);
     let help = async {
         tokio::join!(write(writing, opening, replies), answer_all(answer, calls, &reply));
         std::future::pending::<std::convert::Infallible>().await

@@ -4,7 +4,10 @@ use crate::{
     RunReport, RunRequest, Timings,
     bundles::{Bundle, Bundles, NoBundle, Wanted},
     conversation::{Held, converse},
-    frames::{ChildLimits, EntryInfo, ExecutionInfo, Outgoing, Start, StartRun, large_frames},
+    frames::{
+        ChildLimits, EntryInfo, ExecutionInfo, OrganizationFrame, Outgoing, Start, StartRun,
+        large_frames,
+    },
     memfile::MemFile,
     outcome::outcome,
     output,
@@ -87,7 +90,11 @@ fn opening(request: &RunRequest, scratch: &Scratch) -> Result<Vec<Bytes>, NotSta
     let inputs =
         large_frames(&request.inputs).map_err(|error| NotStarted::Inputs(error.to_string()))?;
     let start = StartRun {
-        organization: request.organization.as_ref(),
+        organization: request
+            .organization
+            .as_ref()
+            .map(|organization| OrganizationFrame { organization, regional: &request.regional }),
+        timezone: &request.regional.timezone,
         user: request.user.as_ref(),
         execution: ExecutionInfo {
             id: request.execution,

@@ -7,7 +7,8 @@ mod tests;
 
 pub(crate) use incoming::{Call, Incoming, Joining, Large, Log};
 pub(crate) use outgoing::{
-    ChildLimits, EntryInfo, ExecutionInfo, Outgoing, Start, StartRun, Wrong, large_frames,
+    ChildLimits, EntryInfo, ExecutionInfo, OrganizationFrame, Outgoing, Start, StartRun, Wrong,
+    large_frames,
 };
 
 use tokio_util::codec::LengthDelimitedCodec;

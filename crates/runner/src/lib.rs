@@ -4,7 +4,8 @@
 //! The way of one run, file by file: [`Runner::run`] → `execution` asks `bundles` for the two
 //! scopes' files (`bundle` has the layout) and `scratch` for a directory → `zygote` forks a child over
 //! the `control` channel →
-//! `conversation`: `listening` reads its `frames`, `calls` answers the SDK, `logs` and `output` keep what it says
+//! `conversation`: `listening` reads its `frames`, `calls` answers the SDK, `logs` and `output` keep what it says,
+//! without the secrets that `masking` knows
 //! → `watching` ends it in time → `outcome` says how it went. The Python side is `python/`, and
 //! `docs/runtime-protocol.md` is what both keep to.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
@@ -19,6 +20,7 @@ mod execution;
 mod frames;
 mod listening;
 mod logs;
+mod masking;
 mod memfile;
 mod outcome;
 mod output;

@@ -1,11 +1,12 @@
-//! The log of one run: limited, batched, handed on as it happens.
+//! The log of one run: masked, limited, batched, handed on as it happens.
 
+use crate::masking::Masking;
 use domain::{
     Timestamp,
     execution::{LogLevel, LogLine},
 };
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{sync::mpsc, time::Instant};
@@ -34,6 +35,7 @@ pub(crate) struct Dropped {
 pub(crate) struct LogGate {
     lines: mpsc::Sender<LogLine>,
     counts: Mutex<Counts>,
+    masking: Arc<Masking>,
 }
 
 #[derive(Default)]
@@ -43,16 +45,17 @@ struct Counts {
 }
 
 /// A gate and the end that [`deliver`] reads.
-pub(crate) fn gate() -> (LogGate, mpsc::Receiver<LogLine>) {
+pub(crate) fn gate(masking: Arc<Masking>) -> (LogGate, mpsc::Receiver<LogLine>) {
     let (lines, receiver) = mpsc::channel(BATCH_LINES);
-    (LogGate { lines, counts: Mutex::default() }, receiver)
+    (LogGate { lines, counts: Mutex::default(), masking }, receiver)
 }
 
 impl LogGate {
     /// Adds a line, or counts it as dropped when the run has said enough.
     pub(crate) async fn push(&self, level: LogLevel, message: &str, time: Timestamp) {
         if self.admit(message.len()) {
-            let line = LogLine { time, level, message: tidy(message) };
+            // Before it is cut: half a secret would not be found.
+            let line = LogLine { time, level, message: tidy(&self.masking.text(message)) };
             // The receiver lives as long as the run.
             let _closed = self.lines.send(line).await;
         }
@@ -198,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_run_that_says_too_much_is_told_so_once() {
-        let (gate, lines) = gate();
+        let (gate, lines) = gate(Arc::default());
         let long = "é".repeat(MAX_LINE);
         let talk = async {
             for _ in 0..200 {
@@ -221,7 +224,7 @@ mod tests {
 
     #[tokio::test]
     async fn lines_that_cannot_be_kept_are_counted() {
-        let (gate, lines) = gate();
+        let (gate, lines) = gate(Arc::default());
         let talk = async {
             for _ in 0..BATCH_LINES + 1 {
                 gate.push(LogLevel::Info, "a\0b", Timestamp(0)).await;

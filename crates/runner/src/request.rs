@@ -3,6 +3,7 @@
 use domain::{
     Access, ExecutionId, OrganizationId, Slug, UserId,
     execution::{LoadedModule, LogLine, Outcome},
+    settings::Regional,
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct RunRequest {
     pub attempt: u32,
     /// The organization of `access`; `None` for Global.
     pub organization: Option<OrganizationInfo>,
+    /// Where the organization is; of Global for a run there.
+    pub regional: Regional,
     /// Who asked, if a person did.
     pub user: Option<UserInfo>,
     /// What to call.

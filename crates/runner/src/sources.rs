@@ -1,11 +1,13 @@
 //! Where files come from and logs go to: the runner's whole view of the store, in one place.
 
 use domain::{
-    Access, ExecutionId, FilePath, Scope, Timestamp, analysis::Workflow, execution::LogLine,
+    Access, ConfigKey, ExecutionId, FilePath, Scope, Timestamp, analysis::Workflow,
+    execution::LogLine,
 };
 use std::collections::HashMap;
 use store::{
-    DeleteFileError, ListFiles, Precondition, Store, StoreError, View, WriteFile, WriteFileError,
+    DeleteFileError, ListFiles, Precondition, Revealed, Store, StoreError, View, WriteFile,
+    WriteFileError,
 };
 
 /// Files asked for in one page of a list.
@@ -97,6 +99,15 @@ impl Sources {
     ) -> Result<Option<Vec<u8>>, SourceError> {
         let file = self.0.scoped(access).file(path, view, None).await?;
         Ok(file.map(|file| file.content))
+    }
+
+    /// A configuration value through the cascade, opened if it is a secret.
+    pub(crate) async fn reveal(
+        &self,
+        access: &Access,
+        key: &ConfigKey,
+    ) -> Result<Option<Revealed>, SourceError> {
+        Ok(self.0.scoped(access).reveal_config(key).await?)
     }
 
     /// The paths that start with `prefix`, in order.

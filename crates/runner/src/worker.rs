@@ -171,6 +171,7 @@ fn request(claim: &Claim, cancel: &CancellationToken) -> Result<RunRequest, Fail
         workflow: claim.workflow.clone(),
         attempt: claim.attempt,
         organization: organization.map(|id| OrganizationInfo { id, slug, name }),
+        regional: settings.regional.clone(),
         user: claim.user.clone().map(|(id, email, name)| UserInfo { id, email, name }),
         entry: Entry { module: entry.module, function: entry.function },
         inputs: claim.inputs.clone(),

@@ -7,6 +7,7 @@ use domain::{
     Scope,
     execution::{LogLevel, Status},
     scope::Side,
+    settings::Regional,
 };
 use serde_json::json;
 use support::{failed, result, stage};
@@ -231,4 +232,33 @@ async fn a_request_for_another_organization_than_its_access_is_refused() {
     let mut request = stage.request(stage.world.acme).await;
     request.organization = stage.request(stage.world.globex).await.organization;
     assert!(matches!(stage.runner.run(request).await, Err(runner::NotStarted::Confused)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_knows_where_its_organization_is() {
+    let stage = stage().await;
+    let source = "import os, subprocess, sys, time
+from bifrost import context
+def run():
+    it = context.organization
+    there = [it.timezone, it.currency, it.locale] if it else None
+    other = subprocess.check_output(
+        [sys.executable, '-c', 'import time; print(time.localtime(0).tm_hour)'])
+    return [there, os.environ['TZ'], time.localtime(0).tm_hour, int(other)]
+";
+    let regional = |timezone: &str| Regional {
+        timezone: timezone.to_owned(),
+        currency: "EUR".to_owned(),
+        locale: "de-AT".to_owned(),
+    };
+    let report = stage.run_with(source, |it| it.regional = regional("Europe/Vienna")).await;
+    let there = json!(["Europe/Vienna", "EUR", "de-AT"]);
+    assert_eq!(result(&report), json!([there, "Europe/Vienna", 1, 1]));
+    // The next one starts afresh, and Global has a clock but is nowhere.
+    assert_eq!(result(&stage.run(source).await)[1], "UTC");
+    stage.world.write(Scope::Global, "main.py", source).await;
+    let mut request = stage.request(Scope::Global).await;
+    request.regional = regional("Asia/Tokyo");
+    let report = stage.runner.run(request).await.unwrap();
+    assert_eq!(result(&report), json!([null, "Asia/Tokyo", 9, 9]));
 }

@@ -3,6 +3,7 @@
 use crate::{
     Scoped, StoreError,
     executions::{ONE, Row, status},
+    queue::seats,
 };
 use domain::{
     ExecutionId, Timestamp,
@@ -48,6 +49,7 @@ impl Scoped {
             let reason = reason.map_err(|e| StoreError::unreadable("failure", e))?;
             let values = [owner.into(), id.0.into(), now.0.into(), reason.into()];
             gate.run(END_CANCELLED, values).await?;
+            seats::give(&gate, self.scope()).await?;
         } else {
             gate.run(CANCEL_RUNNING, key()).await?;
         }

@@ -4,11 +4,12 @@ use crate::{
     StoreError,
     gate::{Bound, Gate},
     guard::{CATALOG, Guard},
+    keyring::Keyring,
     migrations, sqlite,
 };
 use domain::{Access, Scope};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The database. Cheap to clone; nothing can be asked of it without saying for whom.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ struct Db {
     connection: DatabaseConnection,
     guard: Guard,
     writers: sqlite::Writers,
+    /// Opens what is sealed; there once the store is unlocked.
+    keyring: OnceLock<Keyring>,
 }
 
 /// Why somebody needs to see beyond one organization. Every use is listed in
@@ -34,10 +37,14 @@ pub enum Reason {
     Claim,
     /// Finding work whose worker has gone.
     Rescue,
+    /// Letting go of what is older than its organization keeps it.
+    Retention,
     /// Following the chains of the audit.
     Audit,
     /// Answering whether the database can be used.
     Health,
+    /// Holding the master key against the database, and rotating it.
+    Keys,
 }
 
 /// One organization's view, or Global's: whatever the [`Access`] was made for.
@@ -86,7 +93,8 @@ impl Store {
         }
         let connection = sqlite::connect(url, create).await?;
         let (guard, writers) = (Guard::new(CATALOG), sqlite::Writers::default());
-        Ok(Self(Arc::new(Db { connection, guard, writers })))
+        let keyring = OnceLock::new();
+        Ok(Self(Arc::new(Db { connection, guard, writers, keyring })))
     }
 
     /// Applies what is missing; the names of what was applied.
@@ -114,6 +122,11 @@ impl Store {
         System { db: self.0.clone(), reason }
     }
 
+    /// Keeps the keyring of an unlocked store. The first one stays; it finds rotated keys itself.
+    pub(crate) fn install(&self, keyring: Keyring) {
+        let _there_already = self.0.keyring.set(keyring);
+    }
+
     /// Statements shown to the guard so far, and how many of them it refused.
     pub fn guard_counts(&self) -> (u64, u64) {
         (self.0.guard.checked(), self.0.guard.refused())
@@ -123,7 +136,7 @@ impl Store {
 impl Db {
     async fn write(&self) -> Result<Write<'_>, StoreError> {
         let (turn, transaction) = self.writers.begin(&self.connection).await?;
-        Ok(Write { transaction, guard: &self.guard, _turn: turn })
+        Ok(Write { transaction, guard: &self.guard, keyring: &self.keyring, _turn: turn })
     }
 }
 
@@ -131,6 +144,7 @@ impl Db {
 pub(crate) struct Write<'a> {
     transaction: DatabaseTransaction,
     guard: &'a Guard,
+    keyring: &'a OnceLock<Keyring>,
     _turn: sqlite::Turn<'a>,
 }
 
@@ -143,6 +157,11 @@ impl Write<'_> {
     /// Statements of a caretaker.
     pub(crate) fn system(&self) -> Gate<'_, DatabaseTransaction> {
         Gate::new(&self.transaction, self.guard, Bound::System)
+    }
+
+    /// What opens and seals.
+    pub(crate) fn keyring(&self) -> Result<&Keyring, StoreError> {
+        self.keyring.get().ok_or(StoreError::NoMasterKey)
     }
 
     /// Makes it so.
@@ -185,6 +204,11 @@ impl Scoped {
         Gate::new(&self.db.connection, &self.db.guard, bound)
     }
 
+    /// What opens and seals.
+    pub(crate) fn keyring(&self) -> Result<&Keyring, StoreError> {
+        self.db.keyring.get().ok_or(StoreError::NoMasterKey)
+    }
+
     pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
         let transaction =
             sqlite::begin(&self.db.connection, SqliteTransactionMode::Deferred).await?;
@@ -197,6 +221,11 @@ impl Scoped {
 }
 
 impl System {
+    /// What opens and seals.
+    pub(crate) fn keyring(&self) -> Result<&Keyring, StoreError> {
+        self.db.keyring.get().ok_or(StoreError::NoMasterKey)
+    }
+
     /// Why this was opened.
     pub fn reason(&self) -> Reason {
         self.reason

@@ -56,14 +56,21 @@ struct Waiting {
 const BY_KEY: &str = "SELECT id, workflow, status, inputs_json, result_json, error_json,
     modules_json, created_at, started_at, finished_at, attempt, requested_by
     FROM executions WHERE organization_id = $1 AND idempotency_key = $2";
-const WAITING: &str = "SELECT COUNT(*) AS waiting FROM job_queue
-    WHERE organization_id = $1 AND worker IS NULL";
+/// In two halves, because each is counted in an index of its own.
+const WAITING: &str = "SELECT (SELECT COUNT(*) FROM job_queue AS standing
+        WHERE standing.organization_id = $1 AND NOT standing.seated)
+    + (SELECT COUNT(*) FROM job_queue AS sitting
+        WHERE sitting.organization_id = $1 AND sitting.seated AND sitting.worker IS NULL)
+    AS waiting";
 const INSERT: &str = "INSERT INTO executions (organization_id, id, workflow, status, inputs_json,
     modules_json, attempt, timeout_seconds, requested_by, requested_by_user, idempotency_key,
     created_at)
     VALUES ($1, $2, $3, 'pending', $4, '[]', 0, $5, $6, $7, $8, $9)";
 const ENQUEUE: &str = "INSERT INTO job_queue (organization_id, execution_id, available_at, attempt,
-    max_attempts, cancel_requested) VALUES ($1, $2, $3, 0, $4, FALSE)";
+    max_attempts, cancel_requested, seated) VALUES ($1, $2, $3, 0, $4, FALSE,
+        (SELECT COUNT(*) FROM job_queue AS taken
+            WHERE taken.organization_id = $1 AND taken.seated)
+        < (SELECT own.max_concurrent FROM organizations AS own WHERE own.id = $1))";
 
 impl Scoped {
     /// Accepts an execution: its row and its place in the queue in one transaction.

@@ -43,6 +43,15 @@ pub enum StoreError {
         /// The parser's words.
         detail: String,
     },
+    /// Something is sealed and the store was not unlocked.
+    #[error("the master key is not loaded; start `bifrost serve` once on this database")]
+    NoMasterKey,
+    /// The master key is not the one it was.
+    #[error("the master key cannot be used: {0}; restart with the present one")]
+    MasterKey(String),
+    /// The machine has no randomness to give.
+    #[error("no randomness: {0}")]
+    Randomness(#[from] getrandom::Error),
     /// Anything else the engine says.
     #[error("database error: {0}")]
     Database(DbErr),

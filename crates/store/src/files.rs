@@ -270,7 +270,7 @@ impl Scoped {
         Ok(Some(File { entry, content, shadows }))
     }
 
-    fn scopes(&self, view: View) -> ViewScopes {
+    pub(crate) fn scopes(&self, view: View) -> ViewScopes {
         let own = match self.scope() {
             Scope::Global => None,
             organization => Some(organization),
@@ -286,7 +286,7 @@ impl Scoped {
 }
 
 /// The two sides a view looks at.
-struct ViewScopes {
-    own: Option<Scope>,
-    global: Option<Scope>,
+pub(crate) struct ViewScopes {
+    pub(crate) own: Option<Scope>,
+    pub(crate) global: Option<Scope>,
 }

@@ -9,7 +9,10 @@ pub mod guard;
 mod api_keys;
 mod audit;
 mod cancel;
+mod config;
+mod config_writes;
 mod console_sessions;
+mod data_keys;
 mod db;
 mod enqueue;
 mod error;
@@ -21,13 +24,20 @@ mod file_writes;
 mod files;
 mod gate;
 mod health;
+mod key_rotation;
+mod keyring;
+mod master_key;
+mod master_rotation;
 mod migrations;
 mod modules;
 mod organizations;
 mod purge;
 mod queue;
 mod refresh_tokens;
+mod retention;
+mod sealing;
 mod sessions;
+mod settings;
 mod setup_links;
 mod sides;
 mod sqlite;
@@ -36,6 +46,8 @@ mod workflows;
 
 pub use api_keys::{ApiKey, NewApiKey};
 pub use audit::{Audited, Chain, ListAudit};
+pub use config::{ConfigEntry, ConfigValue, ListConfig, Revealed};
+pub use config_writes::{ConfigWritten, DeleteConfigError, PutConfig, PutConfigError};
 pub use console_sessions::{ConsoleSession, NewConsoleSession, SessionChange};
 pub use db::{Reason, Scoped, Store, System};
 pub use enqueue::{EnqueueError, Enqueued, NewExecution};
@@ -46,6 +58,10 @@ pub use file_index::{FileIndex, IndexedFile};
 pub use file_versions::FileVersion;
 pub use file_writes::{DeleteFileError, Precondition, WriteFile, WriteFileError, Written};
 pub use files::{File, FileEntry, ListFiles, Shadowed, View};
+pub use key_rotation::DiscardedSecrets;
+pub use keyring::{MasterKeyState, UnlockError};
+pub use master_key::{MasterKey, MasterKeyError, MasterKeySource};
+pub use master_rotation::{MasterRotation, RotationError};
 pub use migrations::MigrationState;
 pub use modules::{ModuleFile, Offers};
 pub use organizations::{
@@ -53,9 +69,13 @@ pub use organizations::{
     OrganizationChange, OrganizationStatus,
 };
 pub use purge::{PurgeError, STATEMENTS as PURGE_STATEMENTS};
-pub use queue::{Beat, Claim, Claimed, ClaimedEntry, Finished, JobRefusal, Refused, Rescued};
+pub use queue::{
+    Beat, Claim, Claimed, ClaimedEntry, Ended, Finished, JobRefusal, Refused, Rescued,
+};
 pub use refresh_tokens::{NewRefreshToken, RotateError, Rotation};
+pub use retention::{Bite, Removed};
 pub use sessions::{Holder, Session};
+pub use settings::{SettingsChange, UpdateSettings, UpdateSettingsError, VersionedSettings};
 pub use setup_links::SetupError;
 pub use users::{ChangeUserError, CreateUserError, Credentials, NewUser, User, UserChange};
 pub use workflows::WorkflowEntry;

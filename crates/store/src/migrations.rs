@@ -8,6 +8,8 @@ mod m0001_identity;
 mod m0002_files;
 mod m0003_executions;
 mod m0004_audit;
+mod m0005_settings;
+mod m0006_config;
 mod m0007_identity;
 
 use crate::{StoreError, sqlite};
@@ -44,6 +46,8 @@ impl MigratorTrait for Migrator {
             m0002_files::STEP,
             m0003_executions::STEP,
             m0004_audit::STEP,
+            m0005_settings::STEP,
+            m0006_config::STEP,
             m0007_identity::STEP,
         ];
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()

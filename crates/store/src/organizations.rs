@@ -1,6 +1,6 @@
 //! Organizations: the registry that every other table refers to.
 
-use crate::{StoreError, System, db::Write, sqlite};
+use crate::{StoreError, System, db::Write, settings, sqlite};
 use domain::{Access, OrganizationId, Scope, Settings, Slug, Timestamp, audit::Event};
 use sea_orm::FromQueryResult;
 use serde::{Deserialize, Serialize};
@@ -101,14 +101,13 @@ impl TryFrom<Row> for Organization {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let settings = serde_json::from_str(&row.settings_json);
         Ok(Self {
             scope: Scope::from_column(row.id),
             slug: Slug::parse(&row.slug).map_err(|e| StoreError::unreadable("slug", e))?,
             name: row.name,
             status: OrganizationStatus::from_column(&row.status),
             is_provider: row.is_provider,
-            settings: settings.map_err(|e| StoreError::unreadable("settings", e))?,
+            settings: settings::read(&row.settings_json).settings,
             created_at: Timestamp(row.created_at),
         })
     }
@@ -145,6 +144,7 @@ const UPDATE: &str = "UPDATE organizations
 const DELETE: &str = "DELETE FROM organizations WHERE id = $1";
 const STOP_RUNS: &str = "UPDATE job_queue SET cancel_requested = TRUE WHERE organization_id = $1";
 const BEGIN_PURGE: &str = "UPDATE organizations SET purge_started_at = $2 WHERE id = $1";
+const FORGET_SETTINGS: &str = "DELETE FROM settings_history WHERE organization_id = $1";
 const FORGET_AUDIT: &str = "DELETE FROM audit_log WHERE organization_id = $1";
 const FORGET_HEAD: &str = "DELETE FROM audit_heads WHERE organization_id = $1";
 
@@ -253,9 +253,10 @@ impl System {
         let Some(found) = found.map(Organization::try_from).transpose()? else {
             return Ok(false);
         };
-        // Its audit goes with it; that it is gone stays in the audit of whoever deleted it.
+        // Its audit and the history of its settings go with it; that it is gone stays in the audit of whoever deleted it.
         write.system().run(BEGIN_PURGE, [id.0.into(), now.0.into()]).await?;
         let own = write.tenant(scope);
+        own.run(FORGET_SETTINGS, [id.0.into()]).await?;
         own.run(FORGET_AUDIT, [id.0.into()]).await?;
         own.run(FORGET_HEAD, [id.0.into()]).await?;
         match write.system().run(DELETE, [id.0.into()]).await {

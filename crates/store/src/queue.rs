@@ -8,9 +8,10 @@ mod finish;
 mod lease;
 mod refuse;
 mod rescue;
+pub(crate) mod seats;
 
 pub use claim::{Claim, Claimed, ClaimedEntry};
-pub use finish::Finished;
+pub use finish::{Ended, Finished};
 pub use lease::Beat;
 pub use refuse::{Refusal as JobRefusal, Refused};
 pub use rescue::Rescued;

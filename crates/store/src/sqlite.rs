@@ -48,6 +48,8 @@ pub(crate) async fn connect(url: &str, create: bool) -> Result<DatabaseConnectio
             .pragma("synchronous", "FULL")
             .pragma("cache_size", "-16000")
             .pragma("temp_store", "MEMORY")
+            // Deleting a data key has to shred it: deleted rows are overwritten.
+            .pragma("secure_delete", "ON")
             .pragma("trusted_schema", "OFF")
             .pragma("secure_delete", "ON")
             // Else a REPLACE would remove rows behind the back of the triggers that keep them.

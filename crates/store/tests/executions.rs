@@ -78,8 +78,8 @@ async fn an_execution_goes_from_the_queue_to_its_one_outcome() {
     let scoped = world.store.scoped(&claim.access);
     let line = LogLine { time: NOW, level: LogLevel::Info, message: "first".to_owned() };
     scoped.append_logs(id, &[line]).await.unwrap();
-    assert!(scoped.finish(claim, finished(Status::Succeeded)).await.unwrap());
-    assert!(!scoped.finish(claim, finished(Status::Failed)).await.unwrap(), "only once");
+    assert!(scoped.finish(claim, finished(Status::Succeeded)).await.unwrap().is_some());
+    assert!(scoped.finish(claim, finished(Status::Failed)).await.unwrap().is_none(), "only once");
 
     let execution = world.scoped(world.acme).execution(id).await.unwrap().unwrap();
     assert_eq!(execution.status, Status::Succeeded);
@@ -105,7 +105,10 @@ async fn a_dead_workers_execution_is_tried_again_and_then_lost() {
     let rescued = rescue.rescue(later).await.unwrap();
     assert_eq!((rescued.len(), rescued[0].lost), (1, false));
     let scoped = world.store.scoped(&first.access);
-    assert!(!scoped.finish(&first, finished(Status::Succeeded)).await.unwrap(), "too late");
+    assert!(
+        scoped.finish(&first, finished(Status::Succeeded)).await.unwrap().is_none(),
+        "too late"
+    );
 
     let second = world.store.system(Reason::Claim).claim(other, 5, LEASE, later).await.unwrap();
     assert_eq!(second.claims[0].attempt, 2);

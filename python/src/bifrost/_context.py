@@ -44,6 +44,21 @@ class Organization(_Record):
         """Its name for people: `Acme`."""
         return self._values["name"]
 
+    @property
+    def timezone(self) -> str:
+        """The IANA name of its time zone, `Europe/Vienna`; the clock of the run shows it."""
+        return self._values["timezone"]
+
+    @property
+    def currency(self) -> str:
+        """The ISO 4217 code of its currency: `EUR`."""
+        return self._values["currency"]
+
+    @property
+    def locale(self) -> str:
+        """The BCP 47 tag of its language and region: `de-AT`."""
+        return self._values["locale"]
+
 
 class User(_Record):
     """A person."""

@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import sys
+import time
 
 from . import context, entry, errors, limits, protocol
 from .bundle import Bundle, Codes, map_descriptor
@@ -66,6 +67,7 @@ def _renumber(descriptors: list[int]) -> list[int]:
 def _run(start: dict[str, Any], stream: protocol.FrameStream, descriptors: list[int]) -> None:
     inputs = stream.receive_value(start)
     _move_to(start.get("scratch"))
+    _set_clock(start.get("timezone"))
     index = _index(descriptors)
     loader = install(index)
     log = Log(stream)
@@ -109,6 +111,14 @@ def _move_to(scratch: str | None) -> None:
     if tempfile is not None:
         # Imported ahead, it may have chosen already.
         vars(tempfile)["tempdir"] = None
+
+
+def _set_clock(timezone: str | None) -> None:
+    """Have local time be that of `timezone`, here and in programs the workflow starts."""
+    if timezone is None or timezone == os.environ.get("TZ"):
+        return
+    os.environ["TZ"] = timezone
+    time.tzset()
 
 
 def _index(descriptors: list[int]) -> ModuleIndex:

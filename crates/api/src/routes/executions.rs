@@ -242,6 +242,8 @@ pub async fn cancel(
     let scoped = state.scoped(&signed);
     scoped.request_cancel(id, state.now()).await?.ok_or(ExecutionsError::NotThere)?;
     state.bells.ring_cancel();
+    // If it waited, somebody else has its place now.
+    state.bells.ring_work();
     state.bells.ring_execution(id);
     let found = scoped.execution(id).await?;
     found.map(|found| Json(found.into())).ok_or(ExecutionsError::NotThere)

@@ -39,7 +39,7 @@ fn the_table_is_kept_for_reviewers() {
 /// A path of the row with the given id, file or name in it.
 fn filled(path: &str, id: &str) -> String {
     let filled = path.replace("{id}", id).replace("{*path}", "nothing.py");
-    let filled = filled.replace("{name}", "nothing");
+    let filled = filled.replace("{name}", "nothing").replace("{key}", "nothing");
     if path.ends_with("/explain") { filled + "?name=nothing" } else { filled }
 }
 
@@ -100,8 +100,11 @@ async fn whole(client: &Client, method: &str, path: &str, body: &Value) -> (u16,
 #[tokio::test]
 async fn what_is_anothers_looks_like_what_is_not_there() {
     let api = Api::new().await;
-    let acme = ready(&api).await;
+    let (acme, acme_admin) = (ready(&api).await, api.sign_in("acme", "admin").await);
     acme.put_file("secret.py", "x = 1\n").await;
+    let config = acme_admin.request(Method::PUT, "/api/config/secret");
+    let config = config.json(&json!({"value": "a secret", "secret": true}));
+    assert_eq!(acme_admin.send(config).await.status, 201);
     let start = json!({"inputs": {"name": "Ada"}});
     let started = acme.post("/api/workflows/greet/executions", &start).await.body;
     let execution = started["id"].as_str().unwrap();
@@ -119,6 +122,8 @@ async fn what_is_anothers_looks_like_what_is_not_there() {
         ("DELETE", "/api/files/content/{}", "secret.py", "absent.py", json!({})),
         ("GET", "/api/files/versions/{}", "secret.py", "absent.py", json!({})),
         ("POST", "/api/files/restore/{}", "secret.py", "absent.py", json!({"version": 1})),
+        ("GET", "/api/config/{}", "secret", "absent", json!({})),
+        ("DELETE", "/api/config/{}", "secret", "absent", json!({})),
         ("GET", "/api/workflows/{}", "greet", "g0000", json!({})),
         ("POST", "/api/workflows/{}/executions", "greet", "g0000", start.clone()),
         ("GET", "/api/executions/{}", execution, MISSING, json!({})),
@@ -133,4 +138,5 @@ async fn what_is_anothers_looks_like_what_is_not_there() {
     }
     assert_eq!(acme.get("/api/auth/me").await.status, 200, "nothing happened to it");
     assert_eq!(acme.get("/api/files/content/secret.py").await.status, 200);
+    assert_eq!(acme.get("/api/config/secret").await.status, 200);
 }

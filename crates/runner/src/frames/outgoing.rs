@@ -56,7 +56,9 @@ pub(crate) enum Start<'a> {
 /// Everything a run is told about itself.
 #[derive(Debug, Serialize)]
 pub(crate) struct StartRun<'a> {
-    pub organization: Option<&'a crate::OrganizationInfo>,
+    pub organization: Option<OrganizationFrame<'a>>,
+    /// IANA name of the time zone its clock shows.
+    pub timezone: &'a str,
     pub user: Option<&'a crate::UserInfo>,
     pub execution: ExecutionInfo<'a>,
     pub entry: EntryInfo<'a>,
@@ -67,6 +69,15 @@ pub(crate) struct StartRun<'a> {
     pub value: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parts: Option<usize>,
+}
+
+/// An organization with where it is, in one object.
+#[derive(Debug, Serialize)]
+pub(crate) struct OrganizationFrame<'a> {
+    #[serde(flatten)]
+    pub organization: &'a crate::OrganizationInfo,
+    #[serde(flatten)]
+    pub regional: &'a domain::settings::Regional,
 }
 
 #[derive(Debug, Serialize)]

@@ -6,6 +6,7 @@ use domain::{
     Access, ExecutionId, OrganizationId, Scope, Slug,
     analysis::Workflow,
     execution::{Failure, LogLine, Status},
+    settings::Regional,
 };
 use runner::{Entry, OrganizationInfo, RunLimits, RunReport, RunRequest, Runner, RunnerOptions};
 use std::time::Duration;
@@ -60,6 +61,7 @@ impl Stage {
             workflow: "main".to_owned(),
             attempt: 1,
             organization: scope.organization().map(|id| self.organization(id)),
+            regional: Regional::default(),
             user: None,
             entry: Entry { module: "main".to_owned(), function: "run".to_owned() },
             inputs: "{}".to_owned(),

@@ -18,6 +18,10 @@ pub const CATALOG: Catalog = Catalog {
         Table::new("setup_links", Kind::Tenant),
         Table::new("audit_log", Kind::Tenant).append_only(),
         Table::new("audit_heads", Kind::Tenant),
+        Table::new("settings_history", Kind::Tenant).append_only(),
+        Table::new("config_values", Kind::Shared),
+        Table::new("data_keys", Kind::Shared).for_caretakers(),
+        Table::new("master_key_check", Kind::Platform).for_caretakers(),
     ],
 };
 

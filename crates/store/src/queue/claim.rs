@@ -1,7 +1,7 @@
 //! Claiming: who takes what, and everything needed to run it, in one transaction.
 
 use super::refuse::{Refusal, Refused, refuse};
-use crate::{OrganizationStatus, Scoped, StoreError, System, db::Write, files::count};
+use crate::{OrganizationStatus, Scoped, StoreError, System, db::Write, files::count, settings};
 use domain::{Access, ExecutionId, Scope, Settings, Slug, Timestamp, UserId};
 use sea_orm::FromQueryResult;
 use std::time::Duration;
@@ -86,10 +86,11 @@ struct PeopleRow {
 }
 
 /// Both generations are read in the statement that claims: a write that was answered before is in.
+/// Who is seated ([`super::seats`]) stays within what its organization may run at a time.
 const CLAIM: &str = "UPDATE job_queue SET worker = $1, lease_until = $2, attempt = attempt + 1
     WHERE (organization_id, execution_id) IN (
         SELECT waiting.organization_id, waiting.execution_id FROM job_queue AS waiting
-        WHERE waiting.worker IS NULL AND waiting.available_at <= $3
+        WHERE waiting.worker IS NULL AND waiting.seated AND waiting.available_at <= $3
         ORDER BY waiting.available_at, waiting.execution_id LIMIT $4)
     RETURNING organization_id, execution_id, attempt,
         (SELECT own.generation FROM organizations AS own
@@ -105,7 +106,8 @@ const PEOPLE: &str = "SELECT organizations.slug, organizations.name, organizatio
     WHERE organizations.id = $1";
 
 impl System {
-    /// Takes up to `limit` waiting executions for `worker`, oldest first.
+    /// Takes up to `limit` waiting executions for `worker`, oldest first, and of no organization
+    /// more than it may run at a time.
     pub async fn claim(
         &self,
         worker: Uuid,
@@ -159,8 +161,10 @@ impl System {
         if OrganizationStatus::from_column(&organization.status) != OrganizationStatus::Active {
             return Err(Refusal::OrganizationSuspended.into());
         }
-        let unreadable = |_| Refusal::OrganizationUnreadable;
-        let settings = serde_json::from_str(&organization.settings_json).map_err(unreadable)?;
+        let stored = settings::read(&organization.settings_json);
+        if stored.damaged {
+            return Err(Refusal::OrganizationUnreadable.into());
+        }
         let slug = Slug::parse(&organization.slug).map_err(|_| Refusal::OrganizationUnreadable)?;
         let own_generation = row.own_generation.ok_or(Refusal::OrganizationUnknown)?;
         let person = organization.person_email.zip(organization.person_name);
@@ -186,7 +190,7 @@ impl System {
             inputs: started.inputs_json,
             timeout_seconds: started.timeout_seconds.map(count).transpose()?,
             organization: (slug, organization.name),
-            settings,
+            settings: stored.settings,
             user,
             own_generation,
             global_generation: row.global_generation,

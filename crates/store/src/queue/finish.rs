@@ -1,5 +1,6 @@
 //! Ending a claimed execution, once.
 
+use super::seats;
 use crate::{Claim, Scoped, StoreError, execution_logs};
 use domain::{
     Timestamp,
@@ -19,6 +20,13 @@ pub struct Finished {
     pub now: Timestamp,
 }
 
+/// What the end of an execution means for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Executions of the organization that had to wait for it and can be claimed now.
+    pub next: u64,
+}
+
 const LEAVE: &str = "DELETE FROM job_queue
     WHERE organization_id = $1 AND execution_id = $2 AND worker = $3 AND attempt = $4";
 pub(super) const END: &str = "UPDATE executions
@@ -26,8 +34,12 @@ pub(super) const END: &str = "UPDATE executions
     WHERE organization_id = $1 AND id = $2";
 
 impl Scoped {
-    /// Ends a claimed execution; `false` when the lease was lost and nothing was changed.
-    pub async fn finish(&self, claim: &Claim, finished: Finished) -> Result<bool, StoreError> {
+    /// Ends a claimed execution; `None` when the lease was lost and nothing was changed.
+    pub async fn finish(
+        &self,
+        claim: &Claim,
+        finished: Finished,
+    ) -> Result<Option<Ended>, StoreError> {
         let owner = self.scope().column();
         let write = self.write().await?;
         let gate = write.tenant(self.scope());
@@ -38,7 +50,7 @@ impl Scoped {
             i64::from(claim.attempt).into(),
         ];
         if gate.run(LEAVE, held).await? == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         execution_logs::append(&gate, self.scope(), claim.execution, &finished.logs).await?;
         let json = |e: serde_json::Error| StoreError::unreadable("outcome", e);
@@ -53,7 +65,8 @@ impl Scoped {
             finished.now.0.into(),
         ];
         gate.run(END, values).await?;
+        let next = seats::give(&gate, self.scope()).await?;
         write.commit().await?;
-        Ok(true)
+        Ok(Some(Ended { next }))
     }
 }

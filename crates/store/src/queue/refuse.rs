@@ -1,6 +1,6 @@
 //! Jobs that nobody may run: they end at the claim, loudly, and nothing of them is executed.
 
-use super::{claim::ClaimRow, finish::END};
+use super::{claim::ClaimRow, finish::END, seats};
 use crate::{StoreError, db::Write};
 use domain::{
     Actor, ExecutionId, OrganizationId, Scope, Timestamp,
@@ -74,6 +74,7 @@ pub(super) async fn refuse(
     let key = || [row.organization_id.into(), row.execution_id.into()];
     gate.run(REMOVE, key()).await?;
     gate.run(END, ended(row, why, now)?).await?;
+    seats::give(&gate, scope).await?;
     let known = gate.one::<Existing, 1>(EXISTS, [row.organization_id.into()]).await?.is_some();
     let owner = if known { scope } else { Scope::Organization(OrganizationId::PROVIDER) };
     let detail = json!({ "because": why.to_string(), "organization": row.organization_id });

@@ -1,6 +1,6 @@
 //! Finding what dead workers held: it waits for its next attempt, or is lost.
 
-use super::finish::END;
+use super::{finish::END, seats};
 use crate::{StoreError, System, db::Write};
 use domain::{
     ExecutionId, Scope, Timestamp,
@@ -76,13 +76,17 @@ async fn lose(write: &Write<'_>, row: &ExpiredRow, now: Timestamp) -> Result<(),
     ];
     gate.run(END, values).await?;
     gate.run(REMOVE, [row.organization_id.into(), row.execution_id.into()]).await?;
+    seats::give(&gate, scope).await?;
     Ok(())
 }
 
 async fn put_back(write: &Write<'_>, row: &ExpiredRow) -> Result<(), StoreError> {
-    let gate = write.tenant(Scope::from_column(row.organization_id));
+    let scope = Scope::from_column(row.organization_id);
+    let gate = write.tenant(scope);
     let key = || [row.organization_id.into(), row.execution_id.into()];
     gate.run(REQUEUE, key()).await?;
     gate.run(WAIT_AGAIN, key()).await?;
+    // It comes back to its seat, which may have been one too many since it was claimed.
+    seats::take_back(&gate, scope).await?;
     Ok(())
 }
