@@ -77,6 +77,22 @@ pub const STATEMENTS: &[(&str, &str)] = &[
             WHERE some.organization_id = $1 LIMIT $2)",
     ),
     (
+        "config_values",
+        "DELETE FROM config_values WHERE organization_id = $1 AND key IN (
+            SELECT some.key FROM config_values AS some WHERE some.organization_id = $1 LIMIT $2)",
+    ),
+    (
+        "data_keys",
+        "DELETE FROM data_keys WHERE organization_id = $1 AND id IN (
+            SELECT some.id FROM data_keys AS some WHERE some.organization_id = $1 LIMIT $2)",
+    ),
+    (
+        "settings_history",
+        "DELETE FROM settings_history WHERE organization_id = $1 AND version IN (
+            SELECT some.version FROM settings_history AS some WHERE some.organization_id = $1
+            LIMIT $2)",
+    ),
+    (
         "console_sessions",
         "DELETE FROM console_sessions WHERE organization_id = $1 AND hash IN (
             SELECT some.hash FROM console_sessions AS some WHERE some.organization_id = $1
@@ -103,23 +119,6 @@ pub const STATEMENTS: &[(&str, &str)] = &[
             SELECT some.id FROM users AS some WHERE some.organization_id = $1 LIMIT $2)",
     ),
     (
-        "config_values",
-        "DELETE FROM config_values WHERE organization_id = $1 AND key IN (
-            SELECT some.key FROM config_values AS some WHERE some.organization_id = $1 LIMIT $2)",
-    ),
-    // Without its data keys nothing that was sealed for the organization opens any more.
-    (
-        "data_keys",
-        "DELETE FROM data_keys WHERE organization_id = $1 AND id IN (
-            SELECT some.id FROM data_keys AS some WHERE some.organization_id = $1 LIMIT $2)",
-    ),
-    (
-        "settings_history",
-        "DELETE FROM settings_history WHERE organization_id = $1 AND version IN (
-            SELECT some.version FROM settings_history AS some WHERE some.organization_id = $1
-            LIMIT $2)",
-    ),
-    (
         "audit_log",
         "DELETE FROM audit_log WHERE organization_id = $1 AND seq IN (
             SELECT some.seq FROM audit_log AS some WHERE some.organization_id = $1 LIMIT $2)",
@@ -142,7 +141,10 @@ impl System {
         by: &Access,
         now: Timestamp,
     ) -> Result<(), PurgeError> {
-        let scope = Scope::Organization(id);
+        let scope = Scope::from_column(id.0);
+        if scope == Scope::Global {
+            return Err(PurgeError::NotThere);
+        }
         let found = self.organization(scope).await?.ok_or(PurgeError::NotThere)?;
         if found.is_provider {
             return Err(PurgeError::Provider);

@@ -195,12 +195,13 @@ impl Scoped {
         ];
         let write = self.write().await?;
         let gate = write.tenant(self.scope());
+        let Some(before) = find(&gate, self.scope(), id).await? else { return Ok(None) };
         gate.run(UPDATE, values).await?;
         let Some(user) = find(&gate, self.scope(), id).await? else { return Ok(None) };
         if voids {
             sign_out(&gate, self.scope(), id, now).await?;
         }
-        keeps_an_admin(&gate, self.scope()).await?;
+        leaves_an_admin(&gate, self.scope(), &before).await?;
         let event = Event::done("user.update", &user.email).with(told);
         write.audit(self.scope(), self.access().actor(), event, now).await?;
         write.commit().await?;
@@ -213,7 +214,7 @@ impl Scoped {
         let gate = write.tenant(self.scope());
         let Some(user) = find(&gate, self.scope(), id).await? else { return Ok(false) };
         gate.run(DELETE, [self.scope().column().into(), id.0.into()]).await?;
-        keeps_an_admin(&gate, self.scope()).await?;
+        leaves_an_admin(&gate, self.scope(), &user).await?;
         let event = Event::done("user.delete", &user.email).with(json!({ "id": id }));
         write.audit(self.scope(), self.access().actor(), event, now).await?;
         write.commit().await?;
@@ -298,13 +299,16 @@ async fn sign_out<C: ConnectionTrait>(
     Ok(())
 }
 
-/// Only the provider needs one: its admins can help every other organization.
-async fn keeps_an_admin<C: ConnectionTrait>(
+/// Whether there is an active admin still, if `before` was one. Only the provider needs one: its
+/// admins can help every other organization.
+async fn leaves_an_admin<C: ConnectionTrait>(
     gate: &Gate<'_, C>,
     scope: Scope,
+    before: &User,
 ) -> Result<(), ChangeUserError> {
     let provider = scope == Scope::Organization(OrganizationId::PROVIDER);
-    if provider && gate.one::<Row, 1>(ADMINS, [scope.column().into()]).await?.is_none() {
+    let was_one = provider && before.role == Role::Admin && before.active;
+    if was_one && gate.one::<Row, 1>(ADMINS, [scope.column().into()]).await?.is_none() {
         return Err(ChangeUserError::LastAdmin);
     }
     Ok(())

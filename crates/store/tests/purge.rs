@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use domain::{
-    Access, ApiKeyId, ExecutionId, Role, Scope, UserId,
+    Access, ApiKeyId, ConfigKey, ExecutionId, Role, Scope, UserId,
     analysis::Workflow,
     audit::Event,
     execution::{LogLevel, LogLine, Outcome, Status},
@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use std::{collections::BTreeSet, time::Duration};
 use store::{
     Finished, NewApiKey, NewConsoleSession, NewExecution, NewRefreshToken, NewUser,
-    PURGE_STATEMENTS, PurgeError, Reason,
+    PURGE_STATEMENTS, Precondition, PurgeError, PutConfig, Reason, UpdateSettings,
     guard::{CATALOG, Kind},
 };
 use testkit::{World, world::NOW, world::database_url};
@@ -78,7 +78,23 @@ async fn fill(world: &World, scope: Scope) {
     let event = Event::done("test.canary", CANARY);
     let audit = world.store.system(Reason::Audit);
     audit.append_audit(scope, &user.actor(), event, NOW).await.unwrap();
+    set(world, scope).await;
     run_one_and_queue_one(world, scope).await;
+}
+
+/// Settings with a history, a plain value and a sealed one with its data key.
+async fn set(world: &World, scope: Scope) {
+    let scoped = world.scoped(scope);
+    let patch = serde_json::json!({ "executions": { "timeout_seconds": 60 } });
+    let precondition = Precondition::Any;
+    let update = UpdateSettings { patch: &patch, precondition, may_set_weight: false, now: NOW };
+    scoped.update_settings(update).await.unwrap();
+    for (name, secret) in [("canary_plain", false), ("canary_sealed", true)] {
+        let key = ConfigKey::parse(name).unwrap();
+        let value = serde_json::json!(CANARY);
+        let put = PutConfig { key, value, secret, precondition, now: NOW };
+        scoped.put_config(put).await.unwrap();
+    }
 }
 
 /// More log lines than one batch takes, and an execution that waits.
@@ -152,7 +168,7 @@ async fn nothing_of_it_stays_in_any_table_or_file() {
     fill(&world, world.acme).await;
     let id = world.acme.organization().unwrap();
     let before = tables_that_name(&world, id.0).await;
-    let never_filled = ["setup_links", "seaql_migrations"];
+    let never_filled = ["setup_links", "seaql_migrations", "master_key_check"];
     let all = CATALOG.tables.iter().map(|table| table.name());
     let expected: BTreeSet<_> =
         all.filter(|name| !never_filled.contains(name)).map(str::to_owned).collect();
@@ -197,6 +213,8 @@ async fn a_purge_that_was_interrupted_goes_on_and_never_back() {
     assert_eq!(told.len(), 1, "told once");
     let again = system.begin_purge(id, &by, NOW).await;
     assert!(matches!(again, Err(PurgeError::NotThere)), "{again:?}");
+    let global = system.begin_purge(domain::OrganizationId(Uuid::nil()), &by, NOW).await;
+    assert!(matches!(global, Err(PurgeError::NotThere)), "{global:?}");
     let own = system.begin_purge(domain::OrganizationId::PROVIDER, &by, NOW).await;
     assert!(matches!(own, Err(PurgeError::Provider)), "{own:?}");
 }

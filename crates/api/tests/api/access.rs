@@ -110,7 +110,11 @@ async fn what_is_anothers_looks_like_what_is_not_there() {
     let execution = started["id"].as_str().unwrap();
     let person = api.person("acme", "ops").await.to_string();
     let admin = api.sign_in("globex", "admin").await;
+    let key = json!({"name": "ci", "role": "ops"});
+    let key = api.sign_in("acme", "admin").await.post("/api/api-keys", &key).await.body;
+    let key = key["id"].as_str().unwrap();
     let pairs = [
+        ("DELETE", "/api/api-keys/{}", key, MISSING, json!({})),
         ("PATCH", "/api/users/{}", person.as_str(), MISSING, json!({"name": "x"})),
         ("DELETE", "/api/users/{}", person.as_str(), MISSING, json!({})),
         ("GET", "/api/files/content/{}", "secret.py", "absent.py", json!({})),

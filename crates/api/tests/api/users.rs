@@ -97,6 +97,10 @@ async fn bad_input_has_pointers() {
 #[tokio::test]
 async fn the_provider_keeps_an_active_admin() {
     let api = Api::new().await;
+    let viewer = api.person("provider", "viewer").await;
+    let name = store::UserChange { name: Some("V".to_owned()), ..store::UserChange::default() };
+    let early = api.world.scoped(Scope::Organization(domain::OrganizationId::PROVIDER));
+    assert!(early.update_user(viewer, name, NOW).await.unwrap().is_some(), "without any admin");
     let first = api.sign_in("provider", "admin").await;
     let second = json!({"email": "b@provider.test", "name": "B", "role": "admin"});
     let second = first.post("/api/users", &second).await.body["id"].clone();
