@@ -71,6 +71,16 @@ impl Client {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// `PATCH` of JSON.
+    pub async fn patch(&self, path: &str, body: &Value) -> Reply {
+        self.send(self.request(Method::PATCH, path).json(body)).await
+    }
+
+    /// `DELETE`
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
     /// Writes a text file whatever is there.
     pub async fn put_file(&self, path: &str, content: &str) -> Reply {
         let request = self.request(Method::PUT, &format!("/api/files/content/{path}"));

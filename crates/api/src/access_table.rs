@@ -1,7 +1,7 @@
 //! Every route and who may call it. The gate reads this table and lets nobody through to a route
 //! that is not in it; tests hold it equal to the OpenAPI document and to `access_table.txt`.
 
-use domain::{Role, Scope};
+use domain::{Access, Actor, Role, Scope};
 use std::fmt;
 
 /// Who may call a route.
@@ -15,20 +15,28 @@ pub enum Who {
     Ops,
     /// `admin`.
     Admin,
+    /// `admin`, and a person: a key makes neither people nor keys.
+    AdminInPerson,
     /// A provider's admin who acts in Global.
     GlobalAdmin,
 }
 
 impl Who {
-    /// Whether somebody with `role` in `scope` may.
-    pub fn admits(self, scope: Scope, role: Role) -> bool {
+    /// Whether somebody with this access may.
+    pub fn admits(self, access: &Access) -> bool {
+        let (scope, role) = (access.scope(), access.role());
         match self {
             Self::Public | Self::AnyRole => true,
             Self::Ops => role >= Role::Ops,
             Self::Admin => role >= Role::Admin,
+            Self::AdminInPerson => role >= Role::Admin && !is_key(access),
             Self::GlobalAdmin => role >= Role::Admin && scope == Scope::Global,
         }
     }
+}
+
+fn is_key(access: &Access) -> bool {
+    matches!(access.actor(), Actor::ApiKey { .. })
 }
 
 /// One route.
@@ -52,11 +60,12 @@ impl Row {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let marks = match self.who {
-            Who::Public => "yes     yes     yes  yes    yes",
-            Who::AnyRole => "-       yes     yes  yes    yes",
-            Who::Ops => "-       -       yes  yes    yes",
-            Who::Admin => "-       -       -    yes    yes",
-            Who::GlobalAdmin => "-       -       -    -      yes",
+            Who::Public => "yes     yes     yes  yes    yes        yes",
+            Who::AnyRole => "-       yes     yes  yes    yes        by role",
+            Who::Ops => "-       -       yes  yes    yes        by role",
+            Who::Admin => "-       -       -    yes    yes        by role",
+            Who::AdminInPerson => "-       -       -    yes    yes        -",
+            Who::GlobalAdmin => "-       -       -    -      yes        -",
         };
         write!(f, "{:6} {:44} {marks}", self.method, self.path)
     }
@@ -77,8 +86,16 @@ pub const TABLE: &[Row] = &[
     row("POST", "/api/auth/login", Who::Public),
     row("POST", "/api/auth/refresh", Who::Public),
     row("POST", "/api/auth/logout", Who::Public),
-    row("POST", "/api/auth/act", Who::Admin),
+    row("POST", "/api/auth/act", Who::AdminInPerson),
     row("GET", "/api/auth/me", Who::AnyRole),
+    row("POST", "/api/auth/setup", Who::Public),
+    row("POST", "/api/auth/session", Who::Public),
+    row("GET", "/api/auth/session", Who::AnyRole),
+    row("DELETE", "/api/auth/session", Who::AnyRole),
+    row("POST", "/api/auth/session/leave", Who::AnyRole),
+    row("GET", "/api/api-keys", Who::AdminInPerson),
+    row("POST", "/api/api-keys", Who::AdminInPerson),
+    row("DELETE", "/api/api-keys/{id}", Who::AdminInPerson),
     row("GET", "/api/organizations", Who::GlobalAdmin),
     row("POST", "/api/organizations", Who::GlobalAdmin),
     row("GET", "/api/organizations/{id}", Who::GlobalAdmin),
@@ -88,10 +105,10 @@ pub const TABLE: &[Row] = &[
     row("PATCH", "/api/org/settings", Who::Admin),
     row("GET", "/api/org/settings/schema", Who::AnyRole),
     row("GET", "/api/org/settings/history", Who::AnyRole),
-    row("GET", "/api/users", Who::Admin),
-    row("POST", "/api/users", Who::Admin),
-    row("PATCH", "/api/users/{id}", Who::Admin),
-    row("DELETE", "/api/users/{id}", Who::Admin),
+    row("GET", "/api/users", Who::AdminInPerson),
+    row("POST", "/api/users", Who::AdminInPerson),
+    row("PATCH", "/api/users/{id}", Who::AdminInPerson),
+    row("DELETE", "/api/users/{id}", Who::AdminInPerson),
     row("GET", "/api/files", Who::AnyRole),
     row("GET", "/api/files/content/{*path}", Who::AnyRole),
     row("PUT", "/api/files/content/{*path}", Who::Ops),
@@ -115,4 +132,5 @@ pub const TABLE: &[Row] = &[
     row("GET", "/healthz", Who::Public),
     row("GET", "/readyz", Who::Public),
     row("GET", "/.well-known/jwks.json", Who::Public),
+    row("GET", "/metrics", Who::Public),
 ];

@@ -1,7 +1,7 @@
 //! What surrounds every request: its id, its line in the log, panics, problems written out, and
 //! the headers that every reply carries.
 
-use crate::problem::Problem;
+use crate::{metrics, problem::Problem};
 use axum::{
     Json,
     extract::{MatchedPath, Request},
@@ -28,14 +28,17 @@ pub async fn wrap(request: Request, next: Next) -> Response {
         method = %request.method(),
         route = route.as_deref().unwrap_or("-"),
     );
+    let method = request.method().clone();
     let docs = request.uri().path().starts_with("/api/docs");
+    let route_label = route.clone();
     async move {
         let started = Instant::now();
         let response = without_panics(next.run(request)).await;
         let mut response = write_problem(response, &id).await;
         decorate(&mut response, &id, docs);
-        let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
-        tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
+        let (status, took) = (response.status().as_u16(), started.elapsed());
+        metrics::answered(route_label, &method, status, took);
+        tracing::info!(status, milliseconds = took.as_secs_f64() * 1000.0, "answered");
         response
     }
     .instrument(span)
@@ -84,7 +87,7 @@ fn decorate(response: &mut Response, id: &str, docs: bool) {
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if has_body {
+    if has_body && !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
         let policy = if docs { DOCS_POLICY } else { DATA_POLICY };
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     }

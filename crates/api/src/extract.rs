@@ -2,8 +2,9 @@
 
 use crate::{
     problem::{FieldError, Problem},
+    proof::Proof,
+    slow_bodies::Pace,
     state::ApiState,
-    tokens::Claims,
 };
 use axum::{
     Json,
@@ -27,8 +28,8 @@ pub struct Signed {
     pub access: Access,
     /// The organization they are in, and they themselves.
     pub session: Arc<Session>,
-    /// What their token says.
-    pub claims: Arc<Claims>,
+    /// What they proved themselves with.
+    pub proof: Arc<Proof>,
 }
 
 impl FromRequestParts<ApiState> for Signed {
@@ -146,11 +147,15 @@ impl FromRequest<ApiState> for MergePatch {
 }
 
 async fn read(request: Request, state: &ApiState) -> Result<Bytes, Problem> {
+    let pace = request.extensions().get::<Pace>().cloned();
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(error)
             if error.status() == StatusCode::PAYLOAD_TOO_LARGE =>
         {
             Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE)
+        }
+        _ if pace.is_some_and(|pace| pace.was_too_slow()) => {
+            Problem::of_status(StatusCode::REQUEST_TIMEOUT)
         }
         _ => malformed_json("the body did not arrive whole"),
     })

@@ -1,21 +1,22 @@
 //! The gate in front of every route: who may call it is in the access table, and who calls is in
-//! the token. A route that is not in the table opens for nobody.
+//! the token, the key or the cookie. A route that is not in the table opens for nobody.
 
 use crate::{
     access_table::{self, Row, Who},
     denials::Kept,
     extract::Signed,
     problem::Problem,
+    proof::Proof,
     state::ApiState,
-    tokens::Claims,
 };
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode},
     middleware::Next,
     response::Response,
 };
 use domain::Access;
+use std::sync::Arc;
 
 /// Lets a request through, or says why not.
 pub async fn check(
@@ -28,9 +29,9 @@ pub async fn check(
     let row = row.ok_or_else(|| Problem::internal(&"a route is not in the access table"))?;
     let who = row.who;
     if who != Who::Public {
-        let signed = sign(&state, request.headers()).await?;
+        let signed = sign(&state, request.method(), request.headers()).await?;
         let attempt = Attempt::of(&request, row);
-        if !who.admits(signed.access.scope(), signed.access.role()) {
+        if !who.admits(&signed.access) {
             attempt.denied(&state, &signed.access, "role");
             return Err(forbidden(who));
         }
@@ -63,26 +64,21 @@ impl Attempt {
     }
 }
 
-async fn sign(state: &ApiState, headers: &HeaderMap) -> Result<Signed, Problem> {
-    let token = bearer(headers).ok_or_else(Problem::not_signed_in)?;
-    let claims = state.tokens.verify(token, state.now()).map_err(|_| Problem::not_signed_in())?;
-    still_good(state, claims).await
+async fn sign(state: &ApiState, method: &Method, headers: &HeaderMap) -> Result<Signed, Problem> {
+    let proof = Arc::new(Proof::of(state, headers)?);
+    let signed = still_good(state, proof).await?;
+    if let Some(cookie) = signed.proof.cookie().filter(|_| !method.is_safe()) {
+        cookie.check_csrf(headers)?;
+    }
+    Ok(signed)
 }
 
-/// Looks again whether `claims` count, as long streams do while they run.
-pub async fn still_good(state: &ApiState, claims: Claims) -> Result<Signed, Problem> {
-    let opened = state.sessions.open(&claims).await;
+/// Looks again whether `proof` counts, as long streams do while they run.
+pub async fn still_good(state: &ApiState, proof: Arc<Proof>) -> Result<Signed, Problem> {
+    let opened = state.sessions.open(&proof, state.now()).await;
     let opened = opened.map_err(|error| Problem::unavailable(&error))?;
     let (access, session) = opened.ok_or_else(Problem::not_signed_in)?;
-    Ok(Signed { access, session, claims: claims.into() })
-}
-
-/// Exactly one `Authorization: Bearer` header.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    Ok(Signed { access, session, proof })
 }
 
 fn forbidden(who: Who) -> Problem {
@@ -90,6 +86,7 @@ fn forbidden(who: Who) -> Problem {
         Who::Public | Who::AnyRole => "this needs a role",
         Who::Ops => "this needs the role `ops` or `admin`",
         Who::Admin => "this needs the role `admin`",
+        Who::AdminInPerson => "this needs a person with the role `admin`; a key may not",
         Who::GlobalAdmin => "this needs an admin of the provider who acts in Global",
     };
     Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)

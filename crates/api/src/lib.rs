@@ -6,21 +6,28 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod access_table;
+pub mod api_key;
+pub mod cookie;
 pub mod cursor;
 pub mod etag;
 pub mod extract;
 pub mod keys;
+pub mod metrics;
 pub mod openapi;
 pub mod page;
 pub mod passwords;
 pub mod problem;
+pub mod proof;
 pub mod refresh;
 pub mod routes;
+pub mod scoped_secret;
 mod settings_document;
+pub mod setup_token;
 pub mod sign_in_limit;
 pub mod tokens;
 pub mod wire;
 
+mod base62;
 mod config_body;
 mod denials;
 mod envelope;
@@ -34,11 +41,15 @@ mod gate;
 mod inputs;
 mod log_stream;
 mod router;
+mod server;
 mod sessions;
+mod slow_bodies;
 mod state;
 
 pub use jobs::{Clock, SystemClock};
 pub use keys::{KeysError, SigningKeys};
 pub use passwords::{PasswordError, hash_password};
 pub use router::router;
+pub use routes::api_keys::fresh as fresh_api_key;
+pub use server::{ServerLimits, serve};
 pub use state::{ApiParts, ApiState};

@@ -68,9 +68,8 @@ impl Follow {
 
     /// A stream ends with the right to read it: with its token, its person, its organization.
     async fn may_read(&mut self) -> bool {
-        let expired = self.signed.claims.exp < (self.state.now().0 / 1_000_000).unsigned_abs();
-        let claims = (*self.signed.claims).clone();
-        match still_good(&self.state, claims).await {
+        let expired = self.signed.proof.is_over(self.state.now());
+        match still_good(&self.state, self.signed.proof.clone()).await {
             Ok(signed) if !expired => {
                 self.signed = signed;
                 true

@@ -7,7 +7,7 @@ use utoipa::{
     openapi::{
         self, ContentBuilder, Ref, RefOr, ResponseBuilder,
         path::Operation,
-        security::{Http, HttpAuthScheme, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
 };
 
@@ -20,11 +20,12 @@ use utoipa::{
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     components(schemas(ProblemBody)),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("session" = [])),
     tags(
         (name = "auth", description = "Signing in, and acting in another organization."),
         (name = "organizations", description = "Tenants, kept by the provider in Global."),
         (name = "settings", description = "What the token's organization may set."),
+        (name = "api-keys", description = "Keys for programs."),
         (name = "users", description = "People of the token's organization."),
         (name = "files", description = "Workspace files and their versions."),
         (name = "config", description = "Configuration values and secrets."),
@@ -44,6 +45,8 @@ pub fn base() -> openapi::OpenApi {
     bearer.bearer_format = Some("JWT".to_owned());
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let cookie = ApiKey::Cookie(ApiKeyValue::new("bifrost_session"));
+    components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
     document
 }
 

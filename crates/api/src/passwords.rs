@@ -130,6 +130,27 @@ mod tests {
         assert_eq!(check(&"x".repeat(MAX_BYTES + 1), Some(&hash)).await, Ok(false));
     }
 
+    #[tokio::test]
+    async fn two_are_hashed_at_a_time_on_threads_for_it_and_a_crowd_is_sent_away() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let passwords = Passwords::new().unwrap();
+        let here = std::thread::current().id();
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let work = || {
+            let (running, most) = (running.clone(), most.clone());
+            move || {
+                assert_ne!(std::thread::current().id(), here);
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                hash("some work").unwrap();
+                running.fetch_sub(1, Ordering::SeqCst);
+            }
+        };
+        let crowd = (0..WAITING + 3).map(|_| passwords.aside(work()));
+        let outcomes = futures_util::future::join_all(crowd).await;
+        let busy = outcomes.iter().filter(|it| **it == Err(PasswordError::Busy)).count();
+        assert_eq!((busy, most.load(Ordering::SeqCst)), (3, AT_ONCE));
+    }
+
     #[test]
     fn short_and_endless_passwords_are_not_hashed() {
         assert_eq!(hash_password("short"), Err(PasswordError::Unfit));

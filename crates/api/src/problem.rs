@@ -127,6 +127,9 @@ impl Problem {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 Self::new(status, "too_large", "the request's body is too large")
             }
+            StatusCode::REQUEST_TIMEOUT => {
+                Self::new(status, "too_slow", "the request's body did not come in time")
+            }
             status if status.is_client_error() => {
                 Self::new(status, "malformed", "the request is malformed")
             }
@@ -169,7 +172,7 @@ impl IntoResponse for Problem {
             let challenge = HeaderValue::from_static("Bearer realm=\"bifrost\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if self.status == StatusCode::PAYLOAD_TOO_LARGE {
+        if matches!(self.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
             // The rest of the body is not read, so nothing may follow on this connection.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

@@ -4,8 +4,9 @@ use crate::{
     envelope, gate, openapi,
     problem::Problem,
     routes::{
-        acting, audit, auth, config, execution_logs, executions, file_versions, files, health,
-        modules, organizations, settings, users, workflows,
+        acting, api_keys, audit, auth, config, console_session, execution_logs, executions,
+        file_versions, files, health, me, modules, organization_removal, organizations, settings,
+        setup, users, workflows,
     },
     state::ApiState,
 };
@@ -39,6 +40,7 @@ pub fn router(state: ApiState) -> Router {
         .route_layer(from_fn_with_state(state.clone(), gate::check))
         // The page is public and its files are no operations, so they are not in the table.
         .merge(docs())
+        .merge(setup::page())
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async {
             Problem::of_status(StatusCode::METHOD_NOT_ALLOWED)
@@ -62,9 +64,14 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
         .routes(routes!(acting::act))
-        .routes(routes!(acting::me))
+        .routes(routes!(me::me))
+        .routes(routes!(setup::set_up))
+        .routes(routes!(console_session::create, console_session::get, console_session::delete))
+        .routes(routes!(console_session::leave))
+        .routes(routes!(api_keys::list, api_keys::create))
+        .routes(routes!(api_keys::delete))
         .routes(routes!(organizations::list, organizations::create))
-        .routes(routes!(organizations::get, organizations::update, organizations::delete))
+        .routes(routes!(organizations::get, organizations::update, organization_removal::delete))
         .routes(routes!(settings::get, settings::update))
         .routes(routes!(settings::schema))
         .routes(routes!(settings::history))
@@ -88,4 +95,5 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::jwks))
+        .routes(routes!(health::metrics))
 }

@@ -62,15 +62,23 @@ impl SignInLimit {
         address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<(), Wait> {
-        if let Some(address) = address {
-            self.take(Key::Address(block(address)), ADDRESS, now)?;
-        }
+        self.attempt_from(address, now)?;
         self.take(account_key(account), ACCOUNT, now)
     }
 
     /// Gives the attempt back: it was the right password.
     pub fn succeeded(&self, account: &str, address: Option<IpAddr>) {
         self.give_back(&account_key(account), ACCOUNT);
+        self.succeeded_from(address);
+    }
+
+    /// Takes one attempt from the address's bucket alone.
+    pub fn attempt_from(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Wait> {
+        address.map_or(Ok(()), |address| self.take(Key::Address(block(address)), ADDRESS, now))
+    }
+
+    /// Gives an attempt back to the address alone.
+    pub fn succeeded_from(&self, address: Option<IpAddr>) {
         if let Some(address) = address {
             self.give_back(&Key::Address(block(address)), ADDRESS);
         }

@@ -29,6 +29,8 @@ pub struct ApiParts {
     pub clock: Arc<dyn Clock>,
     /// The name of this installation in its tokens.
     pub issuer: String,
+    /// Whether people reach the server over TLS only: cookies are then kept from plain HTTP.
+    pub secure_cookies: bool,
 }
 
 /// What every handler shares. Cheap to clone.
@@ -48,11 +50,13 @@ pub struct Shared {
     pub(crate) sign_in_limit: SignInLimit,
     pub(crate) inputs: Inputs,
     pub(crate) denials: Denials,
+    pub(crate) secure_cookies: bool,
 }
 
 impl ApiState {
     /// Puts the parts together. Hashes one password, which takes some 20 ms.
     pub fn new(parts: ApiParts) -> Result<Self, PasswordError> {
+        let keys = Arc::new(parts.keys);
         Ok(Self(Arc::new(Shared {
             sessions: Sessions::new(parts.store.clone()),
             denials: Denials::new(parts.store.clone()),
@@ -60,11 +64,12 @@ impl ApiState {
             bells: parts.bells,
             analyser: parts.analyser,
             clock: parts.clock,
-            cursors: Cursors::new(&parts.keys),
-            tokens: Tokens::new(parts.keys, parts.issuer),
+            cursors: Cursors::new(keys.clone()),
+            tokens: Tokens::new(keys, parts.issuer),
             passwords: Passwords::new()?,
             sign_in_limit: SignInLimit::default(),
             inputs: Inputs::default(),
+            secure_cookies: parts.secure_cookies,
         })))
     }
 

@@ -4,6 +4,7 @@ use crate::keys::SigningKeys;
 use domain::{Role, Scope, Timestamp, UserId};
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// How long an access token is good for.
@@ -85,7 +86,7 @@ pub struct Grant {
 
 /// Issues and verifies access tokens.
 pub struct Tokens {
-    keys: SigningKeys,
+    keys: Arc<SigningKeys>,
     issuer: String,
 }
 
@@ -96,7 +97,7 @@ pub struct BadToken;
 
 impl Tokens {
     /// With the keys of this installation and its name.
-    pub fn new(keys: SigningKeys, issuer: String) -> Self {
+    pub fn new(keys: Arc<SigningKeys>, issuer: String) -> Self {
         Self { keys, issuer }
     }
 
@@ -120,7 +121,8 @@ impl Tokens {
             epoch: grant.epoch,
             act: grant.act,
         };
-        let (kid, key) = self.keys.signing().ok_or(BadToken)?;
+        let keys = self.keys.current();
+        let (kid, key) = keys.signing().ok_or(BadToken)?;
         let header = Header {
             typ: Some(TYPE.to_owned()),
             kid: Some(kid.to_owned()),
@@ -138,7 +140,9 @@ impl Tokens {
         if header.typ.as_deref() != Some(TYPE) {
             return Err(BadToken);
         }
-        let key = header.kid.and_then(|kid| self.keys.verifying(&kid)).ok_or(BadToken)?;
+        let kid = header.kid.ok_or(BadToken)?;
+        let keys = self.keys.with(&kid);
+        let key = keys.verifying(&kid).ok_or(BadToken)?;
         let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation())
             .map_err(|_| BadToken)?
             .claims;

@@ -1,5 +1,9 @@
 //! `bifrost admin`: organizations and users, directly in the database.
 
+mod credentials;
+mod removal;
+mod signing_keys;
+
 use crate::{
     arguments::{AdminAction, AdminOptions, Places},
     keys, talk, verify_audit,
@@ -41,6 +45,28 @@ pub async fn run(options: AdminOptions) -> anyhow::Result<ExitCode> {
             keys::rotate_data_keys(options.places, organization, json).await?;
         }
         AdminAction::DiscardSecrets { yes } => keys::discard(options.places, yes).await?,
+        AdminAction::SetPassword { organization, email, password_stdin: _ } => {
+            let password = read_password()?;
+            let store = open(options.places).await?;
+            let access = Access::for_operator(find(&store, &organization).await?.scope);
+            credentials::set_password(&store.scoped(&access), &email, &password).await?;
+        }
+        AdminAction::CreateApiKey { organization, name, role, expires_in_days, json } => {
+            let store = open(options.places).await?;
+            let access = Access::for_operator(find(&store, &organization).await?.scope);
+            let wish = credentials::NewKey { name, role, expires_in_days };
+            credentials::create_api_key(&store.scoped(&access), wish, json).await?;
+        }
+        AdminAction::DeleteOrganization { slug, purge, yes } => {
+            let store = open(options.places).await?;
+            let organization = find(&store, &slug).await?;
+            let by = Access::for_operator(domain::Scope::Global);
+            removal::run(&store, &organization, &by, removal::How { purge, yes }).await?;
+        }
+        AdminAction::RotateSigningKey { json } => signing_keys::rotate(options.places, json)?,
+        AdminAction::RetireSigningKey { kid, json } => {
+            signing_keys::retire(options.places, kid.as_deref(), json)?;
+        }
         AdminAction::VerifyAudit { organization, against, json } => {
             let store = open(options.places).await?;
             return verify_audit::run(&store, organization, against.as_deref(), json).await;

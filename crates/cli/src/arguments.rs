@@ -60,6 +60,10 @@ pub struct ServeOptions {
     /// Address to listen on [default: 127.0.0.1:8000]
     #[arg(long, env = "BIFROST_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// Address at which people reach the server, e.g. `https://bifrost.example.com` [default: the
+    /// address it listens on]
+    #[arg(long, env = "BIFROST_PUBLIC_URL")]
+    pub public_url: Option<String>,
     /// What this process does [default: all]
     #[arg(long, env = "BIFROST_ROLE")]
     pub role: Option<Role>,
@@ -145,6 +149,64 @@ pub enum AdminAction {
         /// Name for people
         #[arg(long)]
         name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a user another password, read from standard input; it signs them out everywhere
+    SetPassword {
+        /// Short name of the organization
+        #[arg(long)]
+        organization: String,
+        /// Address they sign in with
+        #[arg(long)]
+        email: String,
+        /// Read the password from standard input, the only way there is
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Make a key for a program and print it, once
+    CreateApiKey {
+        /// Short name of the organization
+        #[arg(long)]
+        organization: String,
+        /// Name for people
+        #[arg(long)]
+        name: String,
+        /// `admin`, `ops` or `viewer`
+        #[arg(long)]
+        role: domain::Role,
+        /// Days until it expires [default: never]
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        expires_in_days: Option<u32>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete an organization
+    DeleteOrganization {
+        /// Its short name
+        #[arg(long)]
+        slug: String,
+        /// Also everything in it
+        #[arg(long)]
+        purge: bool,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Add a key that signs access tokens; running servers take it up by themselves
+    RotateSigningKey {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove signing keys that no token needs any more
+    RetireSigningKey {
+        /// Remove this one now: tokens it signed are void [default: all that have not signed for
+        /// half an hour]
+        #[arg(long)]
+        kid: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,

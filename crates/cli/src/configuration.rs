@@ -18,6 +18,8 @@ pub struct Serve {
     pub data: Data,
     /// Address.
     pub listen: SocketAddr,
+    /// Where people reach it, without a slash at the end, if not at its address.
+    pub public_url: Option<String>,
     /// What this process does.
     pub role: Role,
     /// Interpreter, if not the first on the path.
@@ -47,6 +49,7 @@ struct Configured {
     database_url: Option<String>,
     master_key_file: Option<PathBuf>,
     listen: Option<SocketAddr>,
+    public_url: Option<String>,
     role: Option<Role>,
     redis_url: Option<String>,
     python: Option<PathBuf>,
@@ -69,6 +72,7 @@ impl ServeOptions {
         let concurrency = self.concurrency.or(configured.concurrency);
         let drain = self.drain_seconds.or(configured.drain_seconds).unwrap_or(DRAIN_SECONDS);
         Ok(Serve {
+            public_url: public_url(self.public_url.or(configured.public_url.clone()))?,
             listen: self.listen.or(configured.listen).unwrap_or(LISTEN),
             role: self.role.or(configured.role).unwrap_or(Role::All),
             python: self.python.or(configured.python.clone()),
@@ -76,6 +80,21 @@ impl ServeOptions {
             drain: Duration::from_secs(drain.into()),
             data: data(self.places, configured)?,
         })
+    }
+}
+
+/// A URL of scheme and host is all that links and cookies need.
+fn public_url(url: Option<String>) -> anyhow::Result<Option<String>> {
+    let Some(url) = url else { return Ok(None) };
+    let url = url.trim_end_matches('/').to_owned();
+    let host = url.strip_prefix("https://").or(url.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', ' ', '@']) => {
+            Ok(Some(url))
+        }
+        _ => bail!(
+            "`{url}` is no public URL; give scheme and host, as in https://bifrost.example.com"
+        ),
     }
 }
 

@@ -6,12 +6,12 @@ use crate::{
     talk,
 };
 use anyhow::Context;
-use api::{ApiParts, ApiState, SigningKeys};
+use api::{ApiParts, ApiState, ServerLimits, SigningKeys, setup_token::SetupToken};
 use domain::OrganizationId;
 use jobs::{Bells, Clock, Retention, SystemClock, Work};
 use runner::{Runner, RunnerOptions, Worker};
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
-use store::Store;
+use store::{Reason, Store};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -41,6 +41,8 @@ pub async fn run(options: Serve) -> anyhow::Result<ExitCode> {
 pub struct Server {
     /// Where it listens; `None` for a process that only works.
     pub address: Option<SocketAddr>,
+    /// The address for links; `None` for a process that only works.
+    base: Option<String>,
     store: Store,
     data: Data,
     stop: CancellationToken,
@@ -61,18 +63,22 @@ impl Server {
             runner,
             stop: CancellationToken::new(),
         };
+        api::metrics::start();
         let mut tasks = Vec::new();
         let mut address = None;
         if options.role != Role::Worker {
             let listener = listen(options.listen).await?;
             address = Some(listener.local_addr()?);
-            tasks.push(serve_http(&parts, listener, &options.data)?);
+            tasks.push(serve_http(&parts, listener, &options)?);
         }
+        let base = address.map(|address| format!("http://{address}"));
+        let base = base.map(|base| options.public_url.clone().unwrap_or(base));
+        tasks.push(finish_purges(&parts));
         if options.role != Role::Api {
             tasks.push(serve_work(&parts, &options));
             tasks.push(serve_retention(&parts));
         }
-        Ok(Self { address, store, data: options.data, stop: parts.stop, tasks })
+        Ok(Self { address, base, store, data: options.data, stop: parts.stop, tasks })
     }
 
     /// The database it serves.
@@ -96,13 +102,27 @@ impl Server {
             None => talk::say("working; not listening"),
         }
         let provider = domain::Scope::Organization(OrganizationId::PROVIDER);
-        if !self.store.system(store::Reason::SignIn).has_users(provider).await? {
+        if !self.store.system(Reason::SignIn).has_users(provider).await? {
             let directory = self.data.directory.display();
             talk::say(&format!(
                 "nobody can sign in yet; create the first admin with\n  bifrost admin create-user \
                  --organization provider --email you@example.com --role admin --password-stdin \
                  --data-dir {directory}"
             ));
+            self.offer_setup().await?;
+        }
+        Ok(())
+    }
+
+    /// Prints the link that makes the first admin. The last one printed is the one that works.
+    async fn offer_setup(&self) -> anyhow::Result<()> {
+        let Some(base) = &self.base else { return Ok(()) };
+        let token = SetupToken::new()?;
+        let expires_at = SystemClock.now().after(api::setup_token::LIFETIME);
+        let system = self.store.system(Reason::SignIn);
+        if system.renew_setup_link(token.hash(), expires_at).await? {
+            let link = token.link(base);
+            talk::say(&format!("or open this link, which works once and for 24 hours\n  {link}"));
         }
         Ok(())
     }
@@ -135,9 +155,10 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 fn serve_http(
     parts: &Parts,
     listener: TcpListener,
-    data: &Data,
+    options: &Serve,
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
-    let keys = SigningKeys::load_or_create(&data.directory)?;
+    let keys = SigningKeys::load_or_create(&options.data.directory)?;
+    let public_url = options.public_url.as_deref();
     let state = ApiState::new(ApiParts {
         store: parts.store.clone(),
         bells: parts.bells.clone(),
@@ -145,14 +166,34 @@ fn serve_http(
         keys,
         clock: parts.clock.clone(),
         issuer: "bifrost".to_owned(),
+        secure_cookies: public_url.is_some_and(|url| url.starts_with("https://")),
     })?;
-    let service = api::router(state).into_make_service_with_connect_info::<SocketAddr>();
-    let stop = parts.stop.clone();
+    let (router, stop) = (api::router(state), parts.stop.clone());
     Ok(tokio::spawn(async move {
-        let served = axum::serve(listener, service)
-            .with_graceful_shutdown(async move { stop.cancelled().await });
-        Ok(served.await?)
+        api::serve(listener, router, ServerLimits::default(), stop).await;
+        Ok(())
     }))
+}
+
+/// Goes on with purges that a server before this one did not finish.
+fn finish_purges(parts: &Parts) -> JoinHandle<anyhow::Result<()>> {
+    let (system, stop) = (parts.store.system(Reason::Organizations), parts.stop.clone());
+    tokio::spawn(async move {
+        let purges = async {
+            for id in system.purges().await? {
+                system.purge(id).await?;
+                talk::say("an organization whose purge was interrupted is gone now");
+            }
+            Ok::<_, store::StoreError>(())
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            purged = purges => if let Err(error) = purged {
+                talk::say(&format!("a purge is not finished; the next start tries again: {error}"));
+            }
+        }
+        Ok(())
+    })
 }
 
 fn serve_work(parts: &Parts, options: &Serve) -> JoinHandle<anyhow::Result<()>> {

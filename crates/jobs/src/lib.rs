@@ -6,6 +6,7 @@
 
 mod bells;
 mod clock;
+pub mod metrics;
 mod retention;
 mod work;
 

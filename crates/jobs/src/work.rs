@@ -1,6 +1,6 @@
 //! A worker's side of the queue: claim what is waiting, hold the leases, rescue what others lost.
 
-use crate::{Bells, Clock};
+use crate::{Bells, Clock, metrics};
 use domain::ExecutionId;
 use std::{
     collections::HashMap,
@@ -82,6 +82,7 @@ impl Work {
             // There may be more for another worker of this process, or behind what was refused.
             self.0.bells.ring_work();
         }
+        metrics::claimed(claimed.claims.len());
         Ok(claimed.claims.into_iter().map(|claim| self.hold(claim)).collect())
     }
 
@@ -143,7 +144,11 @@ impl Held {
     /// Ends the execution; `false` when the lease was lost and somebody else will.
     pub async fn finish(&self, finished: Finished) -> Result<bool, WorkError> {
         let scoped = self.work.0.store.scoped(&self.claim.access);
+        let outcome = finished.outcome.status;
         let ended = scoped.finish(&self.claim, finished).await?;
+        if ended.is_some() {
+            metrics::finished(outcome);
+        }
         self.work.0.bells.ring_execution(self.claim.execution);
         if ended.is_some_and(|ended| ended.next > 0) {
             self.work.0.bells.ring_work();

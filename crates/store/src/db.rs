@@ -266,6 +266,11 @@ impl System {
         Gate::new(&self.db.connection, &self.db.guard, Bound::Tenant(scope.column()))
     }
 
+    /// Makes what was deleted unreadable in the files too, as far as the engine can.
+    pub(crate) async fn forget_removed(&self) -> Result<(), StoreError> {
+        sqlite::forget_removed(&self.db.connection).await
+    }
+
     pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
         self.db.write().await
     }

@@ -6,10 +6,12 @@
 
 pub mod guard;
 
+mod api_keys;
 mod audit;
 mod cancel;
 mod config;
 mod config_writes;
+mod console_sessions;
 mod data_keys;
 mod db;
 mod enqueue;
@@ -29,11 +31,14 @@ mod master_rotation;
 mod migrations;
 mod modules;
 mod organizations;
+mod purge;
 mod queue;
 mod refresh_tokens;
 mod retention;
 mod sealing;
+mod sessions;
 mod settings;
+mod setup_links;
 mod sides;
 mod sqlite;
 mod users;
@@ -42,9 +47,11 @@ mod workflows;
 #[cfg(test)]
 mod tests;
 
+pub use api_keys::{ApiKey, NewApiKey};
 pub use audit::{Audited, Chain, ListAudit};
 pub use config::{ConfigEntry, ConfigValue, ListConfig, Revealed};
 pub use config_writes::{ConfigWritten, DeleteConfigError, PutConfig, PutConfigError};
+pub use console_sessions::{ConsoleSession, NewConsoleSession, SessionChange};
 pub use db::{Reason, Scoped, Store, System};
 pub use enqueue::{EnqueueError, Enqueued, NewExecution};
 pub use error::StoreError;
@@ -64,11 +71,14 @@ pub use organizations::{
     CreateOrganizationError, DeleteOrganizationError, NewOrganization, Organization,
     OrganizationChange, OrganizationStatus,
 };
+pub use purge::{PurgeError, STATEMENTS as PURGE_STATEMENTS};
 pub use queue::{
     Beat, Claim, Claimed, ClaimedEntry, Ended, Finished, JobRefusal, Refused, Rescued,
 };
 pub use refresh_tokens::{NewRefreshToken, RotateError, Rotation};
 pub use retention::{Bite, Removed};
+pub use sessions::{Holder, Session};
 pub use settings::{SettingsChange, UpdateSettings, UpdateSettingsError, VersionedSettings};
-pub use users::{CreateUserError, Credentials, NewUser, Session, User, UserChange};
+pub use setup_links::SetupError;
+pub use users::{ChangeUserError, CreateUserError, Credentials, NewUser, User, UserChange};
 pub use workflows::WorkflowEntry;

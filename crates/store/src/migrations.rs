@@ -10,6 +10,7 @@ mod m0003_executions;
 mod m0004_audit;
 mod m0005_settings;
 mod m0006_config;
+mod m0007_identity;
 
 use crate::{StoreError, sqlite};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement, Value};
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             m0004_audit::STEP,
             m0005_settings::STEP,
             m0006_config::STEP,
+            m0007_identity::STEP,
         ];
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
     }

@@ -139,7 +139,8 @@ const INSERT: &str = "INSERT INTO organizations
     VALUES ($1, $2, $3, 'active', FALSE, '{}', 1, 0, $4)
     ON CONFLICT (slug) DO NOTHING";
 const UPDATE: &str = "UPDATE organizations
-    SET name = COALESCE($2, name), status = COALESCE($3, status) WHERE id = $1";
+    SET name = COALESCE($2, name), status = COALESCE($3, status)
+    WHERE id = $1 AND purge_started_at IS NULL";
 const DELETE: &str = "DELETE FROM organizations WHERE id = $1";
 const STOP_RUNS: &str = "UPDATE job_queue SET cancel_requested = TRUE WHERE organization_id = $1";
 const BEGIN_PURGE: &str = "UPDATE organizations SET purge_started_at = $2 WHERE id = $1";
@@ -190,8 +191,7 @@ impl System {
             return Err(CreateOrganizationError::SlugTaken(new.slug));
         }
         let event = || {
-            Event::done("organization.create", new.slug.as_str())
-                .with(json!({ "id": new.id, "name": new.name }))
+            Event::done("organization.create", new.slug.as_str()).with(json!({ "name": new.name }))
         };
         both(&write, by, Scope::Organization(new.id), event, new.now).await?;
         write.commit().await?;
@@ -220,7 +220,10 @@ impl System {
         let scope = Scope::Organization(id);
         let write = self.write().await?;
         let gate = write.system();
-        gate.run(UPDATE, [id.0.into(), change.name.into(), status.into()]).await?;
+        // One that is being purged does not come back.
+        if gate.run(UPDATE, [id.0.into(), change.name.into(), status.into()]).await? == 0 {
+            return Ok(None);
+        }
         let row = gate.one::<Row, 1>(BY_ID, [id.0.into()]).await?;
         let Some(row) = row else { return Ok(None) };
         if change.status == Some(OrganizationStatus::Suspended) {
@@ -259,7 +262,7 @@ impl System {
         match write.system().run(DELETE, [id.0.into()]).await {
             Ok(_) => {
                 let event = Event::done("organization.delete", found.slug.as_str())
-                    .with(json!({ "id": id, "name": found.name }));
+                    .with(json!({ "name": found.name }));
                 write.audit(by.scope(), by.actor(), event, now).await?;
                 write.commit().await?;
                 Ok(true)

@@ -2,8 +2,8 @@
 
 use crate::{StoreError, error::driver_error};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use std::time::Duration;
 use tokio::{
@@ -28,7 +28,8 @@ const CONNECTIONS: u32 = 8;
 
 /// Opens the file of a `sqlite:` URL, creating it if `create`.
 ///
-/// WAL lets readers go on beside the one writer. `synchronous=FULL` makes a reply of 200 outlive
+/// What is deleted is overwritten with zeros (`secure_delete`), so that a purged organization is not
+/// left in free pages. WAL lets readers go on beside the one writer. `synchronous=FULL` makes a reply of 200 outlive
 /// a power cut. Foreign keys are off by default in SQLite and must be asked for.
 pub(crate) async fn connect(url: &str, create: bool) -> Result<DatabaseConnection, StoreError> {
     let path = url.strip_prefix("sqlite:").unwrap_or(url).trim_start_matches("//");
@@ -50,6 +51,7 @@ pub(crate) async fn connect(url: &str, create: bool) -> Result<DatabaseConnectio
             // Deleting a data key has to shred it: deleted rows are overwritten.
             .pragma("secure_delete", "ON")
             .pragma("trusted_schema", "OFF")
+            .pragma("secure_delete", "ON")
             // Else a REPLACE would remove rows behind the back of the triggers that keep them.
             .pragma("recursive_triggers", "ON")
             .statement_cache_capacity(200)
@@ -110,6 +112,25 @@ pub(crate) async fn begin(
     let sqlite_transaction_mode = Some(mode);
     let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
     Ok(connection.begin_with_options(options).await?)
+}
+
+/// Moves the write-ahead log into the database and cuts it: it still holds pages as they were
+/// before what was on them was deleted. Readers can keep it from ending, so it is tried for a while;
+/// what is left then goes with the next checkpoints.
+pub(crate) async fn forget_removed(connection: &DatabaseConnection) -> Result<(), StoreError> {
+    let deadline = Instant::now() + BUSY;
+    loop {
+        let row = connection.query_one_raw(Statement::from_string(
+            connection.get_database_backend(),
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+        ));
+        let row = row.await?;
+        let busy = row.map(|row| row.try_get_by_index::<i32>(0)).transpose()?.unwrap_or(0);
+        if busy == 0 || Instant::now() >= deadline {
+            return Ok(());
+        }
+        tokio::time::sleep(SWITCHING).await;
+    }
 }
 
 /// SQLite's primary result code (the low byte of the extended one).

@@ -1,7 +1,7 @@
 //! People who sign in, each inside one organization.
 
-use crate::{Organization, Scoped, StoreError, System, gate::Gate};
-use domain::{Actor, Role, Scope, Timestamp, UserId, audit::Event};
+use crate::{Scoped, StoreError, System, gate::Gate};
+use domain::{Actor, OrganizationId, Role, Scope, Timestamp, UserId, audit::Event};
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use serde_json::json;
 use uuid::Uuid;
@@ -71,23 +71,23 @@ pub struct Credentials {
     pub password_hash: Option<String>,
 }
 
-/// What the claims of a token stand for at this moment.
-#[derive(Clone, Debug)]
-pub struct Session {
-    /// The organization the token is for.
-    pub organization: Organization,
-    /// The organization the person is of: another one when a provider's admin acts.
-    pub home: Organization,
-    /// The person.
-    pub user: User,
-}
-
 /// Why a user was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateUserError {
     /// Somebody of the organization has the address.
     #[error("a user `{0}` exists already in this organization")]
     EmailTaken(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a user was not changed or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeUserError {
+    /// Nobody could act, or let anybody in, any more.
+    #[error("the provider needs an active admin; make somebody else one first")]
+    LastAdmin,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -139,6 +139,12 @@ const UPDATE: &str = "UPDATE users SET
     password_hash = COALESCE($6, password_hash),
     epoch = epoch + $7
     WHERE organization_id = $1 AND id = $2";
+const REVOKE_TOKENS: &str = "UPDATE refresh_tokens SET revoked_at = $3
+    WHERE organization_id = $1 AND user_id = $2 AND revoked_at IS NULL";
+const END_SESSIONS: &str =
+    "DELETE FROM console_sessions WHERE organization_id = $1 AND user_id = $2";
+const ADMINS: &str = "SELECT id, email, name, password_hash, role, active, epoch, created_at
+    FROM users WHERE organization_id = $1 AND role = 'admin' AND active = TRUE LIMIT 1";
 const DELETE: &str = "DELETE FROM users WHERE organization_id = $1 AND id = $2";
 
 impl Scoped {
@@ -157,26 +163,15 @@ impl Scoped {
 
     /// Adds a user.
     pub async fn create_user(&self, new: NewUser) -> Result<User, CreateUserError> {
-        let email = new.email.to_lowercase();
-        let values = [
-            self.scope().column().into(),
-            new.id.0.into(),
-            email.clone().into(),
-            new.name.clone().into(),
-            new.password_hash.into(),
-            new.role.as_str().into(),
-            new.now.0.into(),
-        ];
+        let (email, now) = (new.email.to_lowercase(), new.now);
         let write = self.write().await?;
-        if write.tenant(self.scope()).run(INSERT, values).await? == 0 {
-            return Err(CreateUserError::EmailTaken(email));
-        }
-        let event =
-            Event::done("user.create", &email).with(json!({ "id": new.id, "role": new.role }));
-        write.audit(self.scope(), self.access().actor(), event, new.now).await?;
+        let created = insert(&write.tenant(self.scope()), self.scope(), new).await?;
+        let user = created.ok_or(CreateUserError::EmailTaken(email))?;
+        let event = Event::done("user.create", &user.email)
+            .with(json!({ "id": user.id, "role": user.role }));
+        write.audit(self.scope(), self.access().actor(), event, now).await?;
         write.commit().await?;
-        let (name, role) = (new.name, new.role);
-        Ok(User { id: new.id, email, name, role, active: true, epoch: 1, created_at: new.now })
+        Ok(user)
     }
 
     /// Changes a user; the changed one, or nothing if there is none.
@@ -185,9 +180,9 @@ impl Scoped {
         id: UserId,
         change: UserChange,
         now: Timestamp,
-    ) -> Result<Option<User>, StoreError> {
+    ) -> Result<Option<User>, ChangeUserError> {
         let voids = change.role.is_some() || change.active.is_some();
-        let voids = i64::from(voids || change.password_hash.is_some());
+        let voids = voids || change.password_hash.is_some();
         let told = told(&change);
         let values = [
             self.scope().column().into(),
@@ -196,12 +191,17 @@ impl Scoped {
             change.role.map(Role::as_str).into(),
             change.active.into(),
             change.password_hash.into(),
-            voids.into(),
+            i64::from(voids).into(),
         ];
         let write = self.write().await?;
         let gate = write.tenant(self.scope());
+        let Some(before) = find(&gate, self.scope(), id).await? else { return Ok(None) };
         gate.run(UPDATE, values).await?;
         let Some(user) = find(&gate, self.scope(), id).await? else { return Ok(None) };
+        if voids {
+            sign_out(&gate, self.scope(), id, now).await?;
+        }
+        leaves_an_admin(&gate, self.scope(), &before).await?;
         let event = Event::done("user.update", &user.email).with(told);
         write.audit(self.scope(), self.access().actor(), event, now).await?;
         write.commit().await?;
@@ -209,11 +209,12 @@ impl Scoped {
     }
 
     /// Removes a user; whether there was one.
-    pub async fn delete_user(&self, id: UserId, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn delete_user(&self, id: UserId, now: Timestamp) -> Result<bool, ChangeUserError> {
         let write = self.write().await?;
         let gate = write.tenant(self.scope());
         let Some(user) = find(&gate, self.scope(), id).await? else { return Ok(false) };
         gate.run(DELETE, [self.scope().column().into(), id.0.into()]).await?;
+        leaves_an_admin(&gate, self.scope(), &user).await?;
         let event = Event::done("user.delete", &user.email).with(json!({ "id": id }));
         write.audit(self.scope(), self.access().actor(), event, now).await?;
         write.commit().await?;
@@ -235,27 +236,7 @@ impl System {
 
     /// Whether anybody could sign in to `scope`.
     pub async fn has_users(&self, scope: Scope) -> Result<bool, StoreError> {
-        let values = [scope.column().into(), Uuid::nil().into(), 1i64.into()];
-        Ok(!self.tenant(scope).all::<Row, 3>(PAGE, values).await?.is_empty())
-    }
-
-    /// What a token's claims stand for now: both organizations and the person must exist.
-    ///
-    /// `home` is the person's own organization; it differs from `scope` when a provider acts.
-    pub async fn session(
-        &self,
-        scope: Scope,
-        home: Scope,
-        user: UserId,
-    ) -> Result<Option<Session>, StoreError> {
-        let Some(organization) = self.organization(scope).await? else { return Ok(None) };
-        let home_organization = match scope == home {
-            true => Some(organization.clone()),
-            false => self.organization(home).await?,
-        };
-        let Some(home_organization) = home_organization else { return Ok(None) };
-        let Some(user) = find(&self.tenant(home), home, user).await? else { return Ok(None) };
-        Ok(Some(Session { organization, home: home_organization, user }))
+        any(&self.tenant(scope), scope).await
     }
 }
 
@@ -274,4 +255,61 @@ pub(crate) async fn find<C: ConnectionTrait>(
 ) -> Result<Option<User>, StoreError> {
     let row = gate.one::<Row, 2>(BY_ID, [scope.column().into(), id.0.into()]).await?;
     row.map(|row| Credentials::try_from(row).map(|found| found.user)).transpose()
+}
+
+/// Adds a user through whatever gate is open; `None` when somebody has the address.
+pub(crate) async fn insert<C: ConnectionTrait>(
+    gate: &Gate<'_, C>,
+    scope: Scope,
+    new: NewUser,
+) -> Result<Option<User>, StoreError> {
+    let email = new.email.to_lowercase();
+    let values = [
+        scope.column().into(),
+        new.id.0.into(),
+        email.clone().into(),
+        new.name.clone().into(),
+        new.password_hash.into(),
+        new.role.as_str().into(),
+        new.now.0.into(),
+    ];
+    let NewUser { id, name, role, now, .. } = new;
+    let user = User { id, email, name, role, active: true, epoch: 1, created_at: now };
+    Ok((gate.run(INSERT, values).await? > 0).then_some(user))
+}
+
+/// Whether `scope` has users.
+pub(crate) async fn any<C: ConnectionTrait>(
+    gate: &Gate<'_, C>,
+    scope: Scope,
+) -> Result<bool, StoreError> {
+    let values = [scope.column().into(), Uuid::nil().into(), 1i64.into()];
+    Ok(gate.one::<Row, 3>(PAGE, values).await?.is_some())
+}
+
+/// Ends whatever a user signed in to; their access tokens end with their epoch.
+async fn sign_out<C: ConnectionTrait>(
+    gate: &Gate<'_, C>,
+    scope: Scope,
+    id: UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    gate.run(REVOKE_TOKENS, [scope.column().into(), id.0.into(), now.0.into()]).await?;
+    gate.run(END_SESSIONS, [scope.column().into(), id.0.into()]).await?;
+    Ok(())
+}
+
+/// Whether there is an active admin still, if `before` was one. Only the provider needs one: its
+/// admins can help every other organization.
+async fn leaves_an_admin<C: ConnectionTrait>(
+    gate: &Gate<'_, C>,
+    scope: Scope,
+    before: &User,
+) -> Result<(), ChangeUserError> {
+    let provider = scope == Scope::Organization(OrganizationId::PROVIDER);
+    let was_one = provider && before.role == Role::Admin && before.active;
+    if was_one && gate.one::<Row, 1>(ADMINS, [scope.column().into()]).await?.is_none() {
+        return Err(ChangeUserError::LastAdmin);
+    }
+    Ok(())
 }

@@ -1,10 +1,14 @@
-//! Who is signed in, and the provider's admins acting in another organization or in Global.
+//! The provider's admins acting in another organization or in Global.
 
 use crate::{
+    cookie::SessionCookie,
     denials::Kept,
     extract::{Body, Signed},
     problem::Problem,
-    routes::auth::{TokenReply, reply},
+    routes::{
+        auth::{TokenReply, reply},
+        console_session::{SessionError, SessionReply, Turn},
+    },
     state::ApiState,
     tokens::{Act, BadToken, Grant},
 };
@@ -14,11 +18,10 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use domain::{Acting, Actor, OrganizationId, Role, Scope, Slug};
+use domain::{Acting, Actor, OrganizationId, Role, Scope, Slug, audit::Event};
 use serde::{Deserialize, Serialize};
-use store::{Organization, OrganizationStatus, Reason, StoreError};
+use store::{Organization, OrganizationStatus, Reason, StoreError, User};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 /// Why somebody may not act.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +38,9 @@ pub enum ActingError {
     /// The token could not be signed.
     #[error(transparent)]
     Token(#[from] BadToken),
+    /// The console's session could not change.
+    #[error(transparent)]
+    Session(#[from] SessionError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -48,6 +54,7 @@ impl IntoResponse for ActingError {
             Self::NoReason => Problem::invalid("/reason", text),
             Self::NoSuchOrganization => Problem::invalid("/organization", text),
             Self::Token(error) => Problem::internal(&error),
+            Self::Session(error) => return error.into_response(),
             Self::Store(error) => error.into(),
         }
         .into_response()
@@ -68,79 +75,91 @@ pub struct ActIn {
     reason: String,
 }
 
-/// Who is signed in.
+/// A token for it, or the session as it is from now on when the console's cookie asked.
 #[derive(Serialize, ToSchema)]
-pub struct Me {
-    user: MyUser,
-    organization: MyOrganization,
-    role: Role,
-    /// The person's own organization while they act in another one.
-    #[schema(required = true)]
-    acting_from: Option<MyOrganization>,
-}
-
-/// The person.
-#[derive(Serialize, ToSchema)]
-pub struct MyUser {
-    id: Uuid,
-    email: String,
-    name: String,
-}
-
-/// An organization, as its people see it.
-#[derive(Serialize, ToSchema)]
-pub struct MyOrganization {
-    /// `null` for Global.
-    #[schema(required = true)]
-    id: Option<Uuid>,
-    slug: String,
-    name: String,
-}
-
-impl From<&Organization> for MyOrganization {
-    fn from(it: &Organization) -> Self {
-        let id = it.scope.organization().map(|id| id.0);
-        Self { id, slug: it.slug.to_string(), name: it.name.clone() }
-    }
+#[serde(untagged)]
+pub enum ActReply {
+    /// For programs and command lines.
+    Token(TokenReply),
+    /// For the console; its cookie is a new one.
+    Session(Box<SessionReply>),
 }
 
 /// Act in another organization, or in Global, as an admin of the provider.
 #[utoipa::path(
     post, path = "/api/auth/act", tag = "auth", operation_id = "act",
     request_body = ActIn,
-    responses((status = 200, body = TokenReply))
+    responses((status = 200, body = ActReply))
 )]
 pub async fn act(
     State(state): State<ApiState>,
     signed: Signed,
     Body(body): Body<ActIn>,
-) -> Result<Json<TokenReply>, ActingError> {
-    let session = &signed.session;
-    let home = &session.organization;
-    if signed.claims.act.is_some() || !home.is_provider || signed.access.role() != Role::Admin {
+) -> Result<Response, ActingError> {
+    let home = &signed.session.organization;
+    let may = home.is_provider && signed.access.role() == Role::Admin;
+    let person = signed.session.person().filter(|_| may);
+    let Some(person) = person.filter(|_| signed.access.actor().acting().is_none()) else {
         let asked = body.organization.unwrap_or_else(|| GLOBAL.to_owned());
         let (scope, actor) = (signed.access.scope(), signed.access.actor());
         let kept = Kept { scope, actor, because: "may not act" };
         state.denials.note(kept, "auth.act", &asked, state.now());
         return Err(ActingError::MayNotAct);
-    }
+    };
     let reason = body.reason.trim();
     if reason.is_empty() || reason.chars().count() > 500 {
         return Err(ActingError::NoReason);
     }
     let slug = body.organization.clone().unwrap_or_else(|| GLOBAL.to_owned());
     let scope = scope_to_act_in(&state, body.organization, home.scope).await?;
-    let act =
-        Act { sub: session.user.id.0, org_id: home.scope.column(), reason: reason.to_owned() };
-    let user = &session.user;
-    let grant =
-        Grant { scope, user: user.id, role: Role::Admin, epoch: user.epoch, act: Some(act) };
-    let token = reply(&state, grant, None)?;
     let acting = Acting { home: OrganizationId(home.scope.column()), reason: reason.to_owned() };
-    let actor = Actor::User { id: user.id, email: user.email.clone(), acting: Some(acting) };
-    let (system, places) = (state.store.system(Reason::Session), (home.scope, scope));
-    system.audit_acting(places, &slug, &actor, state.now()).await?;
-    Ok(Json(token))
+    let act = Acts { person, home: home.scope, scope, slug, acting };
+    match signed.proof.cookie() {
+        Some(cookie) => Ok(act.in_session(&state, cookie).await?),
+        None => act.with_token(&state).await,
+    }
+}
+
+/// Somebody who begins to act, everything checked.
+struct Acts<'a> {
+    person: &'a User,
+    home: Scope,
+    scope: Scope,
+    slug: String,
+    acting: Acting,
+}
+
+impl Acts<'_> {
+    fn actor(&self) -> Actor {
+        let (id, email) = (self.person.id, self.person.email.clone());
+        Actor::User { id, email, acting: Some(self.acting.clone()) }
+    }
+
+    async fn with_token(self, state: &ApiState) -> Result<Response, ActingError> {
+        let User { id, epoch, .. } = *self.person;
+        let reason = self.acting.reason.clone();
+        let act = Act { sub: id.0, org_id: self.home.column(), reason };
+        let (scope, role) = (self.scope, Role::Admin);
+        let token = reply(state, Grant { scope, user: id, role, epoch, act: Some(act) }, None)?;
+        let (system, places) = (state.store.system(Reason::Session), (self.home, scope));
+        system.audit_acting(places, &self.slug, &self.actor(), state.now()).await?;
+        Ok(Json(ActReply::Token(token)).into_response())
+    }
+
+    async fn in_session(
+        self,
+        state: &ApiState,
+        cookie: &SessionCookie,
+    ) -> Result<Response, SessionError> {
+        let event = || Event::done("auth.act", &self.slug);
+        let turn = Turn {
+            acting: Some((self.scope, self.acting.reason.clone())),
+            actor: self.actor(),
+            told: vec![(self.home, event()), (self.scope, event())],
+        };
+        let (cookie, session) = turn.take(state, cookie).await?;
+        Ok((cookie, Json(ActReply::Session(session.into()))).into_response())
+    }
 }
 
 async fn scope_to_act_in(
@@ -153,20 +172,4 @@ async fn scope_to_act_in(
     let found = state.store.system(Reason::Session).organization_by_slug(&slug).await?;
     let good = |it: &Organization| it.status == OrganizationStatus::Active && it.scope != home;
     found.filter(good).map(|it| it.scope).ok_or(ActingError::NoSuchOrganization)
-}
-
-/// Who is signed in.
-#[utoipa::path(
-    get, path = "/api/auth/me", tag = "auth", operation_id = "me",
-    responses((status = 200, body = Me))
-)]
-pub async fn me(signed: Signed) -> Json<Me> {
-    let session = &signed.session;
-    let user = &session.user;
-    Json(Me {
-        user: MyUser { id: user.id.0, email: user.email.clone(), name: user.name.clone() },
-        organization: (&session.organization).into(),
-        role: signed.access.role(),
-        acting_from: signed.claims.act.as_ref().map(|_| (&session.home).into()),
-    })
 }

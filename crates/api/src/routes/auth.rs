@@ -3,9 +3,11 @@
 use crate::{
     denials::Kept,
     extract::Body,
+    metrics,
     passwords::PasswordError,
     problem::Problem,
-    refresh::{self, RefreshToken},
+    refresh,
+    scoped_secret::ScopedSecret,
     sign_in_limit::Wait,
     state::ApiState,
     tokens::{BadToken, Grant, LIFETIME_SECONDS},
@@ -50,6 +52,7 @@ pub enum AuthError {
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
         let text = self.to_string();
+        self.count();
         match self {
             Self::WrongCredentials => {
                 Problem::new(StatusCode::UNAUTHORIZED, "wrong_credentials", text)
@@ -64,6 +67,17 @@ impl IntoResponse for AuthError {
             Self::Store(error) => error.into(),
         }
         .into_response()
+    }
+}
+
+impl AuthError {
+    fn count(&self) {
+        match self {
+            Self::WrongCredentials => metrics::sign_in_failed("wrong_credentials"),
+            Self::BadRefreshToken => metrics::sign_in_failed("bad_refresh_token"),
+            Self::TooMany(_) => metrics::sign_in_failed("too_many_attempts"),
+            Self::Internal(_) | Self::Store(_) => {}
+        }
     }
 }
 
@@ -128,12 +142,23 @@ pub async fn login(
     extensions: Extensions,
     Body(login): Body<Login>,
 ) -> Result<Json<TokenReply>, AuthError> {
-    let address = address(&extensions);
+    let (organization, user) = verified(&state, &extensions, login).await?;
+    first_tokens(&state, organization.scope, &user).await.map(Json)
+}
+
+/// The person that a sign-in speaks of, if they are who they say. Whatever is wrong, the same work
+/// is done and the same is answered.
+pub(super) async fn verified(
+    state: &ApiState,
+    extensions: &Extensions,
+    login: Login,
+) -> Result<(Organization, User), AuthError> {
+    let address = address(extensions);
     let email = login.email.to_lowercase();
     let account = format!("{}/{email}", login.organization);
     let wait = |Wait { seconds }| AuthError::TooMany(seconds);
     state.sign_in_limit.attempt(&account, address, state.now()).map_err(wait)?;
-    let found = find_account(&state, &login.organization, &email).await?;
+    let found = find_account(state, &login.organization, &email).await?;
     let hash = found.as_ref().and_then(|(_, credentials)| credentials.password_hash.clone());
     let right = state.passwords.verify(login.password, hash).await?;
     let active = |(organization, credentials): &(Organization, Credentials)| {
@@ -150,10 +175,11 @@ pub async fn login(
         return Err(AuthError::WrongCredentials);
     };
     state.sign_in_limit.succeeded(&account, address);
-    first_tokens(&state, organization, user).await.map(Json)
+    Ok((organization.clone(), user.clone()))
 }
 
-fn address(extensions: &Extensions) -> Option<IpAddr> {
+/// The peer's address, for limits.
+pub(super) fn address(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
 }
 
@@ -171,13 +197,14 @@ async fn find_account(
     Ok(credentials.map(|credentials| (organization, credentials)))
 }
 
-async fn first_tokens(
+/// Tokens of somebody who has just signed in to `scope`.
+pub(super) async fn first_tokens(
     state: &ApiState,
-    organization: &Organization,
+    scope: Scope,
     user: &User,
 ) -> Result<TokenReply, AuthError> {
-    let id = organization.scope.organization().ok_or(AuthError::WrongCredentials)?;
-    let refresh_token = RefreshToken::new(id).map_err(|e| AuthError::Internal(e.to_string()))?;
+    let id = scope.organization().ok_or(AuthError::WrongCredentials)?;
+    let refresh_token = refresh::new(id).map_err(|e| AuthError::Internal(e.to_string()))?;
     let now = state.now();
     let new = NewRefreshToken {
         hash: refresh_token.hash(),
@@ -186,12 +213,9 @@ async fn first_tokens(
         expires_at: now.after(refresh::LIFETIME),
         now,
     };
-    state
-        .store
-        .system(Reason::SignIn)
-        .create_refresh_token(organization.scope, new, &user.actor())
-        .await?;
-    Ok(reply(state, grant(organization.scope, user), Some(refresh_token))?)
+    let system = state.store.system(Reason::SignIn);
+    system.create_refresh_token(scope, new, &user.actor()).await?;
+    Ok(reply(state, grant(scope, user), Some(refresh_token))?)
 }
 
 fn grant(scope: Scope, user: &User) -> Grant {
@@ -201,13 +225,13 @@ fn grant(scope: Scope, user: &User) -> Grant {
 pub(super) fn reply(
     state: &ApiState,
     grant: Grant,
-    refresh_token: Option<RefreshToken>,
+    refresh_token: Option<ScopedSecret>,
 ) -> Result<TokenReply, BadToken> {
     Ok(TokenReply {
         access_token: state.tokens.issue(grant, state.now())?,
         token_type: "Bearer",
         expires_in: LIFETIME_SECONDS,
-        refresh_token: refresh_token.map(RefreshToken::into_text),
+        refresh_token: refresh_token.map(|token| token.text().to_owned()),
     })
 }
 
@@ -219,9 +243,13 @@ pub(super) fn reply(
 )]
 pub async fn refresh(
     State(state): State<ApiState>,
+    extensions: Extensions,
     Body(body): Body<Refresh>,
 ) -> Result<Json<TokenReply>, AuthError> {
-    let token = RefreshToken::parse(&body.refresh_token).ok_or(AuthError::BadRefreshToken)?;
+    let address = address(&extensions);
+    let wait = |Wait { seconds }| AuthError::TooMany(seconds);
+    state.sign_in_limit.attempt_from(address, state.now()).map_err(wait)?;
+    let token = refresh::parse(&body.refresh_token).ok_or(AuthError::BadRefreshToken)?;
     let scope = token.scope();
     let id = scope.organization().ok_or(AuthError::BadRefreshToken)?;
     let system = state.store.system(Reason::SignIn);
@@ -229,7 +257,7 @@ pub async fn refresh(
     if organization.is_none_or(|it| it.status != OrganizationStatus::Active) {
         return Err(AuthError::BadRefreshToken);
     }
-    let successor = RefreshToken::new(id).map_err(|e| AuthError::Internal(e.to_string()))?;
+    let successor = refresh::new(id).map_err(|e| AuthError::Internal(e.to_string()))?;
     let (now, hash) = (state.now(), token.hash());
     let expires_at = now.after(refresh::LIFETIME);
     let rotated = system.rotate_refresh_token(scope, hash, successor.hash(), expires_at, now).await;
@@ -244,6 +272,7 @@ pub async fn refresh(
             return Err(AuthError::BadRefreshToken);
         }
     };
+    state.sign_in_limit.succeeded_from(address);
     Ok(Json(reply(&state, grant(scope, &user), Some(successor))?))
 }
 
@@ -257,7 +286,7 @@ pub async fn logout(
     State(state): State<ApiState>,
     Body(body): Body<Refresh>,
 ) -> Result<StatusCode, AuthError> {
-    if let Some(token) = RefreshToken::parse(&body.refresh_token) {
+    if let Some(token) = refresh::parse(&body.refresh_token) {
         let system = state.store.system(Reason::SignIn);
         system.revoke_refresh_family(token.scope(), token.hash(), state.now()).await?;
     }

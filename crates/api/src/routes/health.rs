@@ -1,4 +1,4 @@
-//! Whether the server lives, whether it can serve, and its public keys.
+//! Whether the server lives, whether it can serve, its public keys, and its figures.
 
 use crate::{problem::Problem, state::ApiState};
 use axum::{
@@ -46,5 +46,15 @@ pub async fn readyz(State(state): State<ApiState>) -> Result<Json<Health>, Probl
 )]
 pub async fn jwks(State(state): State<ApiState>) -> impl IntoResponse {
     let public = HeaderValue::from_static("public, max-age=300");
-    ([(header::CACHE_CONTROL, public)], Json(state.tokens.keys().jwks()))
+    ([(header::CACHE_CONTROL, public)], Json(state.tokens.keys().current().jwks()))
+}
+
+/// What this process has counted, for Prometheus. No figure is of one organization.
+#[utoipa::path(
+    get, path = "/metrics", tag = "health", operation_id = "metrics", security(()),
+    responses((status = 200, body = String, content_type = "text/plain"))
+)]
+pub async fn metrics(State(state): State<ApiState>) -> impl IntoResponse {
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], crate::metrics::text(&state.store))
 }

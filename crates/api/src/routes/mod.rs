@@ -1,16 +1,21 @@
 //! One file per noun.
 
 pub mod acting;
+pub mod api_keys;
 pub mod audit;
 pub mod auth;
 pub mod config;
+pub mod console_session;
 pub mod execution_logs;
 pub mod executions;
 pub mod file_versions;
 pub mod files;
 pub mod health;
+pub mod me;
 pub mod modules;
+pub mod organization_removal;
 pub mod organizations;
 pub mod settings;
+pub mod setup;
 pub mod users;
 pub mod workflows;

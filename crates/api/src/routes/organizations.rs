@@ -5,6 +5,7 @@ use crate::{
     extract::{Body, Id, Query, Reply},
     page::{Page, PageQuery},
     problem::{FieldError, Problem},
+    routes::organization_removal::unconfirmed,
     state::ApiState,
     wire::is_display_name,
 };
@@ -17,8 +18,8 @@ use axum::{
 use domain::{OrganizationId, Scope, Slug, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{
-    CreateOrganizationError, DeleteOrganizationError, NewOrganization, Organization,
-    OrganizationChange, OrganizationStatus, Reason, StoreError, System,
+    CreateOrganizationError, NewOrganization, Organization, OrganizationChange, OrganizationStatus,
+    PurgeError, Reason, StoreError, System,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -39,11 +40,29 @@ pub enum OrganizationsError {
     #[error("the provider's own organization can be neither suspended nor deleted")]
     Provider,
     /// It still has something in it.
-    #[error("the organization is not empty: suspend it, or delete what is in it first")]
+    #[error(
+        "the organization is not empty: suspend it, or purge it with `?purge=true&confirm=SLUG`"
+    )]
     NotEmpty,
+    /// A purge without the slug.
+    #[error("repeat the slug")]
+    Unconfirmed,
+    /// Something inside failed.
+    #[error("{0}")]
+    Internal(String),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<PurgeError> for OrganizationsError {
+    fn from(error: PurgeError) -> Self {
+        match error {
+            PurgeError::NotThere => Self::NotThere,
+            PurgeError::Provider => Self::Provider,
+            PurgeError::Store(error) => error.into(),
+        }
+    }
 }
 
 impl IntoResponse for OrganizationsError {
@@ -55,6 +74,8 @@ impl IntoResponse for OrganizationsError {
             Self::SlugTaken => Problem::new(StatusCode::CONFLICT, "slug_taken", text),
             Self::Provider => Problem::new(StatusCode::CONFLICT, "provider_organization", text),
             Self::NotEmpty => Problem::new(StatusCode::CONFLICT, "not_empty", text),
+            Self::Unconfirmed => unconfirmed(),
+            Self::Internal(cause) => Problem::internal(&cause),
             Self::Store(error) => error.into(),
         }
         .into_response()
@@ -218,7 +239,7 @@ pub async fn get(
     find(&state, id).await.map(|found| Json(found.into()))
 }
 
-async fn find(state: &ApiState, id: Uuid) -> Result<Organization, OrganizationsError> {
+pub(super) async fn find(state: &ApiState, id: Uuid) -> Result<Organization, OrganizationsError> {
     let scope = tenant(id)?;
     system(state).organization(scope).await?.ok_or(OrganizationsError::NotThere)
 }
@@ -256,29 +277,4 @@ pub async fn update(
     let changed = system(&state).update_organization(id, change, &signed.access, now).await?;
     state.sessions.forget();
     changed.map(|changed| Json(changed.into())).ok_or(OrganizationsError::NotThere)
-}
-
-/// Delete an empty organization.
-#[utoipa::path(
-    delete, path = "/api/organizations/{id}", tag = "organizations",
-    operation_id = "deleteOrganization", params(("id" = Uuid, Path)),
-    responses((status = 204, description = "Deleted."))
-)]
-pub async fn delete(
-    State(state): State<ApiState>,
-    signed: Signed,
-    Id(id): Id<Uuid>,
-) -> Result<StatusCode, OrganizationsError> {
-    tenant(id)?;
-    let (id, now) = (OrganizationId(id), state.now());
-    match system(&state).delete_organization(id, &signed.access, now).await {
-        Ok(true) => {
-            state.sessions.forget();
-            Ok(StatusCode::NO_CONTENT)
-        }
-        Ok(false) => Err(OrganizationsError::NotThere),
-        Err(DeleteOrganizationError::NotEmpty) => Err(OrganizationsError::NotEmpty),
-        Err(DeleteOrganizationError::Provider) => Err(OrganizationsError::Provider),
-        Err(DeleteOrganizationError::Store(error)) => Err(error.into()),
-    }
 }

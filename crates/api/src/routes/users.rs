@@ -16,7 +16,7 @@ use axum::{
 };
 use domain::{Role, Scope, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use store::{CreateUserError, NewUser, StoreError, User, UserChange};
+use store::{ChangeUserError, CreateUserError, NewUser, StoreError, User, UserChange};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -38,6 +38,9 @@ pub enum UsersError {
     /// Global has files, but no people.
     #[error("Global has no users: act in an organization")]
     Global,
+    /// Nobody could let anybody in any more.
+    #[error("the provider needs an active admin; make somebody else one first")]
+    LastAdmin,
     /// Too many passwords are being hashed.
     #[error("too many passwords are being hashed; wait")]
     Busy,
@@ -58,11 +61,21 @@ impl IntoResponse for UsersError {
             Self::EmailTaken => Problem::new(StatusCode::CONFLICT, "email_taken", text),
             Self::OwnAccount => Problem::new(StatusCode::CONFLICT, "own_account", text),
             Self::Global => Problem::new(StatusCode::CONFLICT, "no_users_in_global", text),
+            Self::LastAdmin => Problem::new(StatusCode::CONFLICT, "last_admin", text),
             Self::Busy => Problem::too_many("busy", "too many at once; wait", 1),
             Self::Internal(cause) => Problem::internal(&cause),
             Self::Store(error) => error.into(),
         }
         .into_response()
+    }
+}
+
+impl From<ChangeUserError> for UsersError {
+    fn from(error: ChangeUserError) -> Self {
+        match error {
+            ChangeUserError::LastAdmin => Self::LastAdmin,
+            ChangeUserError::Store(error) => error.into(),
+        }
     }
 }
 
@@ -218,7 +231,7 @@ pub async fn update(
         return Err(UsersError::Invalid(vec![error]));
     }
     let lowers = body.active == Some(false) || body.role.is_some_and(|it| it != Role::Admin);
-    if lowers && signed.session.user.id == id {
+    if lowers && signed.access.actor().user() == Some(id) {
         return Err(UsersError::OwnAccount);
     }
     let change = UserChange {
@@ -242,7 +255,7 @@ pub async fn delete(
     signed: Signed,
     Id(id): Id<UserId>,
 ) -> Result<StatusCode, UsersError> {
-    if signed.session.user.id == id {
+    if signed.access.actor().user() == Some(id) {
         return Err(UsersError::OwnAccount);
     }
     let deleted = state.scoped(&signed).delete_user(id, state.now()).await?;

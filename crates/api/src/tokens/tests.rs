@@ -16,7 +16,7 @@ struct World {
 fn world() -> World {
     let data = tempfile::tempdir().unwrap();
     let keys = SigningKeys::load_or_create(data.path()).unwrap();
-    World { tokens: Tokens::new(keys, "https://bifrost.test".to_owned()), _data: data }
+    World { tokens: Tokens::new(Arc::new(keys), "https://bifrost.test".to_owned()), _data: data }
 }
 
 fn claims() -> Value {
@@ -30,7 +30,8 @@ fn claims() -> Value {
 impl World {
     /// Signs any text as claims with the real key, under any header.
     fn sign_text(&self, header: &Value, claims: &str) -> String {
-        let key: &EncodingKey = self.tokens.keys.signing().unwrap().1;
+        let keys = self.tokens.keys.current();
+        let key: &EncodingKey = keys.signing().unwrap().1;
         let message = format!("{}.{}", B64.encode(header.to_string()), B64.encode(claims));
         let signature =
             jsonwebtoken::crypto::sign(message.as_bytes(), key, Algorithm::EdDSA).unwrap();
@@ -38,7 +39,8 @@ impl World {
     }
 
     fn header(&self) -> Value {
-        let kid = self.tokens.keys.signing().unwrap().0;
+        let keys = self.tokens.keys.current();
+        let kid = keys.signing().unwrap().0;
         json!({"alg": "EdDSA", "typ": "at+jwt", "kid": kid})
     }
 
@@ -160,7 +162,7 @@ fn the_header_decides_nothing() {
 #[test]
 fn the_public_key_is_no_shared_secret() {
     let world = world();
-    let jwks = world.tokens.keys.jwks();
+    let jwks = world.tokens.keys.current().jwks();
     let x = B64.decode(jwks["keys"][0]["x"].as_str().unwrap()).unwrap();
     for secret in [x.clone(), jwks["keys"][0]["x"].as_str().unwrap().as_bytes().to_vec()] {
         let mut header = Header::new(Algorithm::HS256);

@@ -28,10 +28,8 @@ fn the_table_is_the_document() {
 
 #[test]
 fn the_table_is_kept_for_reviewers() {
-    let mut text = format!(
-        "{:6} {:44} {}\n",
-        "method", "path", "nobody  viewer  ops  admin  admin acting in Global"
-    );
+    let mut text =
+        format!("{:6} {:44} {}\n", "method", "path", "nobody  viewer  ops  admin  in Global  key");
     for row in TABLE {
         text += &format!("{row}\n");
     }
@@ -65,6 +63,8 @@ async fn each_route_opens_for_whom_the_table_says() {
         ("provider", api.sign_in("provider", "admin").await),
         ("acting", api.acting(Some("acme")).await),
         ("global", api.acting(None).await),
+        ("key", api.with_key("acme", "admin").await),
+        ("ops key", api.with_key("acme", "ops").await),
     ];
     for row in TABLE {
         let path = filled(row.path, MISSING);
@@ -74,7 +74,8 @@ async fn each_route_opens_for_whom_the_table_says() {
             let admitted = match row.who {
                 Who::Public | Who::AnyRole => true,
                 Who::Ops => *who != "viewer",
-                Who::Admin => !matches!(*who, "viewer" | "ops"),
+                Who::Admin => !matches!(*who, "viewer" | "ops" | "ops key"),
+                Who::AdminInPerson => !matches!(*who, "viewer" | "ops" | "ops key" | "key"),
                 Who::GlobalAdmin => *who == "global",
             };
             let reply = call(client, row.method, &path).await;
@@ -109,7 +110,11 @@ async fn what_is_anothers_looks_like_what_is_not_there() {
     let execution = started["id"].as_str().unwrap();
     let person = api.person("acme", "ops").await.to_string();
     let admin = api.sign_in("globex", "admin").await;
+    let key = json!({"name": "ci", "role": "ops"});
+    let key = api.sign_in("acme", "admin").await.post("/api/api-keys", &key).await.body;
+    let key = key["id"].as_str().unwrap();
     let pairs = [
+        ("DELETE", "/api/api-keys/{}", key, MISSING, json!({})),
         ("PATCH", "/api/users/{}", person.as_str(), MISSING, json!({"name": "x"})),
         ("DELETE", "/api/users/{}", person.as_str(), MISSING, json!({})),
         ("GET", "/api/files/content/{}", "secret.py", "absent.py", json!({})),

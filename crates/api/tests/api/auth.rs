@@ -199,3 +199,93 @@ async fn tokens_end_with_what_they_stand_for() {
     api.clock.push(931);
     assert_eq!(refusal(&admin.get("/api/auth/me").await), (401, "not_signed_in"), "expired");
 }
+
+#[tokio::test]
+async fn refreshing_without_a_good_token_is_limited_by_address() {
+    let api = Api::new().await;
+    api.person("acme", "ops").await;
+    let mut login = api.login("acme", "ops@acme.test", PASSWORD).await;
+    let refresh = async |token: &Value| {
+        api.anonymous().post("/api/auth/refresh", &json!({"refresh_token": token})).await
+    };
+    for _ in 0..70 {
+        login = refresh(&login.body["refresh_token"]).await;
+        assert_eq!(login.status, 200, "good ones cost nothing");
+    }
+    for _ in 0..60 {
+        assert_eq!(refusal(&refresh(&json!("guess")).await), (401, "bad_refresh_token"));
+    }
+    assert_eq!(refusal(&refresh(&json!("guess")).await), (429, "too_many_attempts"));
+}
+
+#[tokio::test]
+async fn tokens_of_organizations_that_are_gone_open_nothing() {
+    let api = Api::new().await;
+    let ops = api.sign_in("acme", "ops").await;
+    let acting = api.acting(Some("acme")).await;
+    let system = api.world.store.system(Reason::Organizations);
+    let id = api.world.acme.organization().unwrap();
+    system.begin_purge(id, &domain::Access::for_operator(Scope::Global), NOW).await.unwrap();
+    system.purge(id).await.unwrap();
+    api.forget_sessions().await;
+    for client in [ops, acting] {
+        assert_eq!(refusal(&client.get("/api/files").await), (401, "not_signed_in"));
+    }
+}
+
+/// What an attacker with a good token of their own would send.
+#[tokio::test]
+async fn edited_and_foreign_tokens_open_nothing() {
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as B64};
+    let (api, elsewhere) = (Api::new().await, Api::new().await);
+    for api in [&api, &elsewhere] {
+        api.person("acme", "viewer").await;
+    }
+    let login = api.login("acme", "viewer@acme.test", PASSWORD).await;
+    let token = login.body["access_token"].as_str().unwrap();
+    let parts: Vec<_> = token.split('.').collect();
+    let read = |part: &str| serde_json::from_slice::<Value>(&B64.decode(part).unwrap()).unwrap();
+    let with = |name: &str, value: Value| {
+        let mut claims = read(parts[1]);
+        claims[name] = value;
+        format!("{}.{}.{}", parts[0], B64.encode(claims.to_string()), parts[2])
+    };
+    let unsigned = B64.encode(r#"{"alg":"none","typ":"at+jwt"}"#);
+    let foreign = elsewhere.login("acme", "viewer@acme.test", PASSWORD).await;
+    for bad in [
+        with("role", json!("admin")),
+        with("org_id", json!(api.world.globex.column())),
+        with("org_id", json!(uuid::Uuid::nil())),
+        with("exp", json!(4_000_000_000u64)),
+        format!("{unsigned}.{}.", parts[1]),
+        format!("{}.{}.", parts[0], parts[1]),
+        foreign.body["access_token"].as_str().unwrap().to_owned(),
+        login.body["refresh_token"].as_str().unwrap().to_owned(),
+    ] {
+        let client = testkit::Client::new(&api.url, Some(&bad));
+        assert_eq!(refusal(&client.get("/api/auth/me").await), (401, "not_signed_in"), "{bad}");
+    }
+    assert_eq!(api.with_token(&login).get("/api/auth/me").await.status, 200);
+}
+
+#[tokio::test]
+async fn signing_in_keeps_nobody_else_waiting() {
+    // One thread serves everything here: hashing on it would let nothing else be answered.
+    let api = Api::new().await;
+    api.person("acme", "ops").await;
+    let logins = (0..10).map(|_| api.login("acme", "ops@acme.test", PASSWORD));
+    let mut logins = std::pin::pin!(futures_util::future::join_all(logins));
+    let (mut answered, anonymous) = (0, api.anonymous());
+    let replies = loop {
+        tokio::select! {
+            biased;
+            replies = &mut logins => break replies,
+            health = anonymous.get("/healthz") => {
+                assert_eq!(health.status, 200);
+                answered += 1;
+            }
+        }
+    };
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    assert!(answered >= 10, "only {answered} in the time of ten sign-ins");
+}

@@ -1,6 +1,6 @@
 //! A real API server on a private port over a fresh database, with people to sign in.
 
-use api::{ApiParts, ApiState, Clock, SigningKeys};
+use api::{ApiParts, ApiState, Clock, ServerLimits, SigningKeys};
 use domain::{
     Access, FilePath, Role, Scope, Timestamp, UserId,
     analysis::{Analyser, Analysing, Analysis, Diagnostic, Severity, SyntaxError, Workflow},
@@ -9,7 +9,6 @@ use jobs::Bells;
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
-    net::SocketAddr,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicI64, Ordering},
@@ -18,6 +17,7 @@ use std::{
 use store::{NewUser, Reason};
 use testkit::{Client, Reply, World, world::NOW};
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -91,6 +91,10 @@ pub struct Api {
 
 impl Api {
     pub async fn new() -> Self {
+        Self::with_limits(ServerLimits::default()).await
+    }
+
+    pub async fn with_limits(limits: ServerLimits) -> Self {
         let world = World::new().await;
         let bells = Bells::default();
         let clock = Arc::new(StoppedClock(AtomicI64::new(NOW.0)));
@@ -101,12 +105,13 @@ impl Api {
             keys: SigningKeys::load_or_create(world.directory.path()).unwrap(),
             clock: clock.clone(),
             issuer: "https://bifrost.test".to_owned(),
+            secure_cookies: false,
         });
-        let service =
-            api::router(state.unwrap()).into_make_service_with_connect_info::<SocketAddr>();
+        api::metrics::start();
+        let router = api::router(state.unwrap());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+        let server = tokio::spawn(api::serve(listener, router, limits, CancellationToken::new()));
         let people = Mutex::default();
         Self { world, bells, clock, url, people, _server: server }
     }
@@ -156,6 +161,14 @@ impl Api {
         let email = format!("{role}@{organization}.test");
         let reply = self.login(organization, &email, PASSWORD).await;
         self.with_token(&reply)
+    }
+
+    /// A program with a key of `organization`.
+    pub async fn with_key(&self, organization: &str, role: &str) -> Client {
+        let admin = self.sign_in(organization, "admin").await;
+        let reply = admin.post("/api/api-keys", &json!({"name": "ci", "role": role})).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        Client::new(&self.url, reply.body["key"].as_str())
     }
 
     /// The provider's admin acting in an organization, or in Global.

@@ -2,19 +2,24 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod access;
+mod api_keys;
 mod audit;
 mod auth;
 mod common;
 mod config;
+mod console_session;
 mod execution_logs;
 mod executions;
 mod file_versions;
 mod files;
 mod health;
 mod http;
+mod limits;
+mod metrics;
 mod modules;
 mod openapi;
 mod organizations;
 mod settings;
+mod setup;
 mod users;
 mod workflows;

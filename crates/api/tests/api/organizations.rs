@@ -99,3 +99,36 @@ async fn an_organization_with_people_is_not_deleted() {
     let path = format!("/api/organizations/{}", api.world.acme.column());
     assert_eq!(refusal(&delete(&global, &path).await), (409, "not_empty"));
 }
+
+#[tokio::test]
+async fn a_purge_needs_the_slug_and_leaves_nothing_to_sign_in_to() {
+    let api = Api::new().await;
+    let global = api.acting(None).await;
+    let ops = api.sign_in("acme", "ops").await;
+    let key = api.with_key("acme", "ops").await;
+    ops.put_file("a.py", "x = 1\n").await;
+    let path = format!("/api/organizations/{}", api.world.acme.column());
+    assert_eq!(refusal(&global.delete(&path).await), (409, "not_empty"));
+    for confirm in ["", "&confirm=globex"] {
+        let reply = global.delete(&format!("{path}?purge=true{confirm}")).await;
+        assert_eq!((reply.status, &reply.body["errors"][0]["pointer"]), (422, &json!("/confirm")));
+    }
+    assert_eq!(ops.get("/api/files").await.status, 200, "nothing happened");
+    let purged = global.delete(&format!("{path}?purge=true&confirm=acme")).await;
+    assert_eq!(purged.status, 204, "{purged:?}");
+    for client in [&ops, &key] {
+        assert_eq!(refusal(&client.get("/api/files").await), (401, "not_signed_in"));
+    }
+    assert_eq!(api.login("acme", "ops@acme.test", crate::common::PASSWORD).await.status, 401);
+    assert_eq!(global.get(&path).await.status, 404);
+    let provider = api.sign_in("provider", "admin").await;
+    let told = provider.get("/api/audit?action=organization.purge").await.body["items"].clone();
+    assert_eq!(told.as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(
+        (&told[0]["object"], &told[0]["actor"]["name"]),
+        (&json!("acme"), &json!("admin@provider.test"))
+    );
+    let id = domain::OrganizationId::PROVIDER;
+    let provider = format!("/api/organizations/{id}?purge=true&confirm=provider");
+    assert_eq!(refusal(&global.delete(&provider).await), (409, "provider_organization"));
+}

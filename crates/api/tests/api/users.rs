@@ -1,9 +1,10 @@
 //! People of an organization.
 
 use crate::common::{Api, PASSWORD, canonical, refusal};
+use domain::Scope;
 use reqwest::Method;
 use serde_json::{Value, json};
-use testkit::{Client, Reply};
+use testkit::{Client, Reply, world::NOW};
 
 async fn patch(client: &Client, path: &str, body: Value) -> Reply {
     client.send(client.request(Method::PATCH, path).json(&body)).await
@@ -91,4 +92,26 @@ async fn bad_input_has_pointers() {
         assert_eq!(refusal(&reply), (422, "invalid_input"), "{body}");
         assert_eq!(reply.body["errors"][0]["pointer"], pointer, "{body}");
     }
+}
+
+#[tokio::test]
+async fn the_provider_keeps_an_active_admin() {
+    let api = Api::new().await;
+    let viewer = api.person("provider", "viewer").await;
+    let name = store::UserChange { name: Some("V".to_owned()), ..store::UserChange::default() };
+    let early = api.world.scoped(Scope::Organization(domain::OrganizationId::PROVIDER));
+    assert!(early.update_user(viewer, name, NOW).await.unwrap().is_some(), "without any admin");
+    let first = api.sign_in("provider", "admin").await;
+    let second = json!({"email": "b@provider.test", "name": "B", "role": "admin"});
+    let second = first.post("/api/users", &second).await.body["id"].clone();
+    let own = api.person("provider", "admin").await;
+    let scoped = api.world.scoped(Scope::Organization(domain::OrganizationId::PROVIDER));
+    let away = store::UserChange { active: Some(false), ..store::UserChange::default() };
+    let second = second.as_str().unwrap().parse().unwrap();
+    scoped.update_user(second, away.clone(), NOW).await.unwrap();
+    let refused = scoped.update_user(own, away, NOW).await;
+    assert!(matches!(refused, Err(store::ChangeUserError::LastAdmin)), "{refused:?}");
+    let refused = scoped.delete_user(own, NOW).await;
+    assert!(matches!(refused, Err(store::ChangeUserError::LastAdmin)), "{refused:?}");
+    assert_eq!(first.get("/api/auth/me").await.status, 200, "nothing happened");
 }

@@ -43,6 +43,7 @@ impl Bench {
             keys: SigningKeys::load_or_create(world.directory.path()).unwrap(),
             clock: stage.api.clock.clone(),
             issuer: "https://bifrost.test".to_owned(),
+            secure_cookies: false,
         });
         let email = format!("viewer@{}.test", crate::stage::ACME_SLUG);
         let login = stage.api.login(crate::stage::ACME_SLUG, &email, crate::common::PASSWORD).await;

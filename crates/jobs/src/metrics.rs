@@ -1,0 +1,20 @@
+//! What a worker counts: claims and how executions ended, over all organizations.
+
+use domain::execution::Status;
+
+const CLAIMS: &str = "bifrost_queue_claims_total";
+const FINISHED: &str = "bifrost_executions_finished_total";
+
+/// Says what the figures mean, once a collector is there.
+pub fn describe() {
+    metrics::describe_counter!(CLAIMS, "executions taken from the queue by this process");
+    metrics::describe_counter!(FINISHED, "executions ended by this process, by outcome");
+}
+
+pub(crate) fn claimed(count: usize) {
+    metrics::counter!(CLAIMS).increment(count as u64);
+}
+
+pub(crate) fn finished(outcome: Status) {
+    metrics::counter!(FINISHED, "outcome" => outcome.as_str()).increment(1);
+}
