@@ -172,7 +172,12 @@ mod tests {
     #[test]
     fn each_hand_has_its_label_and_only_people_are_people() {
         let (id, email) = (UserId(Uuid::from_u128(1)), "a@acme.test".to_owned());
+        let home = crate::ids::OrganizationId(Uuid::from_u128(6));
+        let acting = Acting { home, reason: "ticket 12".to_owned() };
+        let guest = Actor::User { id, email: email.clone(), acting: Some(acting.clone()) };
+        assert_eq!((guest.acting(), Actor::Operator.acting()), (Some(&acting), None));
         let person = Actor::User { id, email, acting: None };
+        assert_eq!(person.acting(), None);
         let key = Actor::ApiKey { id: ApiKeyId(Uuid::from_u128(2)), name: "ci".to_owned() };
         let run = Actor::Execution(ExecutionId(Uuid::from_u128(3)));
         assert_eq!((person.label().as_str(), person.user()), ("a@acme.test", Some(id)));
