@@ -24,8 +24,8 @@ use utoipa::{
     tags(
         (name = "auth", description = "Signing in, and acting in another organization."),
         (name = "organizations", description = "Tenants, kept by the provider in Global."),
-        (name = "api-keys", description = "Keys for programs."),
         (name = "settings", description = "What the token's organization may set."),
+        (name = "api-keys", description = "Keys for programs."),
         (name = "users", description = "People of the token's organization."),
         (name = "files", description = "Workspace files and their versions."),
         (name = "config", description = "Configuration values and secrets."),

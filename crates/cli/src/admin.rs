@@ -38,6 +38,13 @@ pub async fn run(options: AdminOptions) -> anyhow::Result<ExitCode> {
             let id = create_user(&store, &organization, email, name, role, password).await?;
             tell(json, &id)
         }
+        AdminAction::RotateMasterKey { new_master_key_file } => {
+            keys::rotate_master_key(options.places, new_master_key_file).await?;
+        }
+        AdminAction::RotateDataKeys { organization, json } => {
+            keys::rotate_data_keys(options.places, organization, json).await?;
+        }
+        AdminAction::DiscardSecrets { yes } => keys::discard(options.places, yes).await?,
         AdminAction::SetPassword { organization, email, password_stdin: _ } => {
             let password = read_password()?;
             let store = open(options.places).await?;
@@ -60,13 +67,6 @@ pub async fn run(options: AdminOptions) -> anyhow::Result<ExitCode> {
         AdminAction::RetireSigningKey { kid, json } => {
             signing_keys::retire(options.places, kid.as_deref(), json)?;
         }
-        AdminAction::RotateMasterKey { new_master_key_file } => {
-            keys::rotate_master_key(options.places, new_master_key_file).await?;
-        }
-        AdminAction::RotateDataKeys { organization, json } => {
-            keys::rotate_data_keys(options.places, organization, json).await?;
-        }
-        AdminAction::DiscardSecrets { yes } => keys::discard(options.places, yes).await?,
         AdminAction::VerifyAudit { organization, against, json } => {
             let store = open(options.places).await?;
             return verify_audit::run(&store, organization, against.as_deref(), json).await;

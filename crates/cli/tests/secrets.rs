@@ -178,6 +178,35 @@ async fn the_key_may_come_from_the_environment_and_goes_no_further() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_a_file_of_one_s_own_is_rotated_beside_a_running_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, next) = (directory.path().join("key"), directory.path().join("key.next"));
+    write_key(&path);
+    let shown = path.display().to_string();
+    let environment = vec![("BIFROST_MASTER_KEY_FILE".to_owned(), shown.clone())];
+    let program = PathBuf::from(PROGRAM);
+    let mut server = Server::with(ServerOptions { program, arguments: Vec::new(), environment });
+    let acme = acme_of(&server).await;
+    let rotate = |arguments: &[&str]| {
+        let command = [&["admin", "rotate-master-key", "--master-key-file", &shown], arguments];
+        bifrost(server.data_dir(), &command.concat())
+    };
+    let unsaid = rotate(&[]);
+    let talk = String::from_utf8_lossy(&unsaid.stderr).into_owned();
+    assert_eq!(unsaid.status.code(), Some(1));
+    assert!(talk.contains("--new-master-key-file"), "{talk}");
+    write_key(&next);
+    let rotated = rotate(&["--new-master-key-file", next.to_str().unwrap()]);
+    assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
+    assert_usable(&acme).await;
+    fs::rename(&next, &path).unwrap();
+    assert_usable(&acme).await;
+    server.restart();
+    assert_usable(&acme.at(&server.url)).await;
+    assert!(!server.data_dir().join("master.key").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_in_no_file_no_log_and_no_reply() {
     let environment = vec![("BIFROST_LOG".to_owned(), "trace".to_owned())];
     let program = PathBuf::from(PROGRAM);

@@ -193,7 +193,7 @@ async fn secrets_are_in_no_file_no_audit_and_no_debug_output() {
         files += 1;
     }
     assert!(plain && files >= 2, "the search finds what is there");
-    let list = ListAudit { limit: 10, ..ListAudit::default() };
+    let list = ListAudit { action: Some("config.".to_owned()), limit: 10, ..ListAudit::default() };
     let audit = world.scoped(world.acme).audit_entries(list).await.unwrap();
     let told = audit.iter().map(|one| (one.entry.action.as_str(), one.entry.detail.as_str()));
     let told: Vec<_> = told.collect();
