@@ -17,10 +17,24 @@ test: ## Everything that has to hold, in minutes
 	$(CARGO) $(TEST) --workspace
 	$(PYTHON) -m unittest discover -s python/tests -t python
 	BIFROST=target/debug/bifrost $(PYTHON) docs/check_commands.py
+	$(MAKE) --no-print-directory fuzz
 
 check: format lint tidy types test ## What CI runs, and the long forms of the tests
-	BIFROST_FULL=1 $(CARGO) $(TEST) --package bifrost
+	BIFROST_FULL=1 $(CARGO) $(TEST) --package bifrost --package store --package api
 	BIFROST_IMPORT_CASES=5000 $(PYTHON) -m unittest discover -s python/tests -t python -p 'test_import_differential.py'
+
+proofs: ## That organizations are kept apart: docs/security.md says what each one shows
+	$(CARGO) $(TEST) --package store --package api --test isolation --test churn --lib
+	$(CARGO) $(TEST) --package bifrost --test canaries
+	$(MAKE) --no-print-directory fuzz
+
+fuzz: .cache/schemathesis/bin/schemathesis ## Made-up requests for every operation
+	$(CARGO) build --quiet --package bifrost
+	.cache/schemathesis/bin/python testkit/fuzz/run.py
+
+.cache/schemathesis/bin/schemathesis:
+	$(PYTHON) -m venv .cache/schemathesis
+	.cache/schemathesis/bin/pip install --quiet --disable-pip-version-check schemathesis==4.32.5
 
 format: ## Formatting, as it must be
 	$(CARGO) fmt --all --check
@@ -42,4 +56,4 @@ bench: ## The figures of the README, measured here
 	$(CARGO) build --quiet --release --package bifrost
 	$(PYTHON) bench/run.py
 
-.PHONY: help demo test check format lint types tidy bench
+.PHONY: help demo test check proofs fuzz format lint types tidy bench

@@ -34,6 +34,11 @@ impl Client {
         Self { url: url.to_owned(), ..self.clone() }
     }
 
+    /// The same person, for whoever wants replies whole.
+    pub fn sender(&self) -> crate::raw::Sender {
+        crate::raw::Sender::new(&self.url, self.token.as_deref())
+    }
+
     /// A request, for what the shortcuts below do not cover.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));

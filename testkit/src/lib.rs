@@ -5,7 +5,11 @@
 #![allow(clippy::print_stdout, reason = "a test may print")]
 
 pub mod client;
+pub mod document;
+pub mod marks;
 pub mod patience;
+pub mod peek;
+pub mod raw;
 pub mod server;
 pub mod world;
 

@@ -76,6 +76,7 @@ async fn side(store: Store, data: &std::path::Path) -> Side {
         keys: SigningKeys::load_or_create(data).unwrap(),
         clock: Arc::new(SystemClock),
         issuer: "https://bifrost.test".to_owned(),
+        secure_cookies: false,
     };
     let router = api::router(ApiState::new(parts).unwrap());
     let body = json!({"organization": "provider", "email": "user0@x.test", "password": PASSWORD});

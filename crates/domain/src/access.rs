@@ -153,3 +153,44 @@ impl Access {
         &self.actor
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{ApiKeyId, ExecutionId};
+    use uuid::Uuid;
+
+    #[test]
+    fn roles_are_words_in_both_directions_and_in_order() {
+        for (role, word) in [(Role::Viewer, "viewer"), (Role::Ops, "ops"), (Role::Admin, "admin")] {
+            assert_eq!((role.as_str(), word.parse()), (word, Ok(role)));
+        }
+        assert!("Admin".parse::<Role>().is_err() && "".parse::<Role>().is_err());
+        assert!(Role::Viewer < Role::Ops && Role::Ops < Role::Admin);
+    }
+
+    #[test]
+    fn each_hand_has_its_label_and_only_people_are_people() {
+        let (id, email) = (UserId(Uuid::from_u128(1)), "a@acme.test".to_owned());
+        let person = Actor::User { id, email, acting: None };
+        let key = Actor::ApiKey { id: ApiKeyId(Uuid::from_u128(2)), name: "ci".to_owned() };
+        let run = Actor::Execution(ExecutionId(Uuid::from_u128(3)));
+        assert_eq!((person.label().as_str(), person.user()), ("a@acme.test", Some(id)));
+        assert_eq!((key.label().as_str(), key.user()), ("key ci", None));
+        let label = "execution 00000000-0000-0000-0000-000000000003";
+        assert_eq!((run.label().as_str(), run.user()), (label, None));
+        assert_eq!((Actor::Operator.label().as_str(), Actor::Operator.user()), ("operator", None));
+        assert_eq!((Actor::Platform.label().as_str(), Actor::Platform.user()), ("platform", None));
+    }
+
+    #[test]
+    fn an_access_is_what_it_was_made_for() {
+        let scope = Scope::Organization(crate::ids::OrganizationId(Uuid::from_u128(4)));
+        let job = Access::from_claimed_job(scope, ExecutionId(Uuid::from_u128(5)));
+        assert_eq!((job.scope(), job.role()), (scope, Role::Ops));
+        assert_eq!(job.actor(), &Actor::Execution(ExecutionId(Uuid::from_u128(5))));
+        let operator = Access::for_operator(Scope::Global);
+        assert_eq!((operator.scope(), operator.role()), (Scope::Global, Role::Admin));
+        assert_eq!(operator.actor(), &Actor::Operator);
+    }
+}

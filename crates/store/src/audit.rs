@@ -162,22 +162,6 @@ impl Scoped {
         let rows = self.gate().all::<Row, 5>(PAGE, values).await?;
         Ok(rows.into_iter().map(Audited::from).collect())
     }
-
-    /// Notes that the asking person begins to act in `target` as `actor`, in both organizations'
-    /// audits.
-    pub async fn audit_acting(
-        &self,
-        target: Scope,
-        slug: &str,
-        actor: &Actor,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let write = self.write().await?;
-        for owner in [self.scope(), target] {
-            write.audit(owner, actor, Event::done("auth.act", slug), now).await?;
-        }
-        write.commit().await
-    }
 }
 
 /// Actions from the first text on and below the second one.
@@ -200,6 +184,22 @@ impl System {
     ) -> Result<(), StoreError> {
         let write = self.write().await?;
         write.audit(owner, actor, event, now).await?;
+        write.commit().await
+    }
+
+    /// Notes that somebody of `home` begins to act in `target` as `actor`, in both organizations'
+    /// audits.
+    pub async fn audit_acting(
+        &self,
+        (home, target): (Scope, Scope),
+        slug: &str,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let write = self.write().await?;
+        for owner in [home, target] {
+            write.audit(owner, actor, Event::done("auth.act", slug), now).await?;
+        }
         write.commit().await
     }
 

@@ -82,7 +82,8 @@ impl Store {
         let connection = sqlite::connect(url, true).await?;
         migrations::up(&connection).await?;
         let (guard, writers) = (Guard::off(), sqlite::Writers::default());
-        Ok(Self(Arc::new(Db { connection, guard, writers })))
+        let keyring = OnceLock::new();
+        Ok(Self(Arc::new(Db { connection, guard, writers, keyring })))
     }
 
     /// Opens a database whatever its migrations, to change them.
@@ -130,6 +131,25 @@ impl Store {
     /// Statements shown to the guard so far, and how many of them it refused.
     pub fn guard_counts(&self) -> (u64, u64) {
         (self.0.guard.checked(), self.0.guard.refused())
+    }
+}
+
+/// For the tests that switch the walls off: compiled into the store's own tests and nowhere else,
+/// so that no program can have it.
+#[cfg(test)]
+impl Store {
+    /// Over a connection that was opened in a way of its own.
+    pub(crate) fn over(connection: DatabaseConnection) -> Self {
+        let (guard, writers) = (Guard::new(CATALOG), sqlite::Writers::default());
+        Self(Arc::new(Db { connection, guard, writers, keyring: OnceLock::new() }))
+    }
+
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.0.guard
+    }
+
+    pub(crate) fn connection(&self) -> &DatabaseConnection {
+        &self.0.connection
     }
 }
 
@@ -197,6 +217,12 @@ impl Scoped {
     /// The scope everything here is about.
     pub fn scope(&self) -> Scope {
         self.access.scope()
+    }
+
+    /// `owner`, if it is the asking scope or Global; the guard is not the only one to look.
+    pub(crate) fn readable(&self, owner: Scope) -> Result<Scope, StoreError> {
+        let readable = owner == self.scope() || owner == Scope::Global;
+        if readable { Ok(owner) } else { Err(StoreError::AnothersFiles) }
     }
 
     pub(crate) fn gate(&self) -> Gate<'_, DatabaseConnection> {

@@ -35,6 +35,9 @@ pub enum StoreError {
     /// The statement guard said no: a fault of the program, nothing was sent.
     #[error("statement refused: {0}")]
     Refused(#[from] Refusal),
+    /// Files of a scope that the asking one does not inherit from: a fault of the program.
+    #[error("files of another organization were asked for")]
+    AnothersFiles,
     /// A row holds what this version cannot read.
     #[error("unreadable {what} in the database: {detail}")]
     Unreadable {

@@ -49,6 +49,7 @@ const INDEX: &str = "SELECT path, version, hash, size FROM workspace_files
 impl Scoped {
     /// The files of `owner`, which is the asking scope or Global.
     pub async fn file_index(&self, owner: Scope) -> Result<FileIndex, StoreError> {
+        let owner = self.readable(owner)?;
         let snapshot = self.snapshot().await?;
         let key = || [owner.column().into()];
         let generation = snapshot.gate().one::<Generation, 1>(GENERATION, key()).await?;
@@ -72,6 +73,7 @@ impl Scoped {
         owner: Scope,
         wanted: &[(String, u32)],
     ) -> Result<Vec<(String, u32, Vec<u8>)>, StoreError> {
+        let owner = self.readable(owner)?;
         let snapshot = self.snapshot().await?;
         let mut contents = Vec::with_capacity(wanted.len());
         for (path, version) in wanted {

@@ -44,6 +44,9 @@ mod sqlite;
 mod users;
 mod workflows;
 
+#[cfg(test)]
+mod tests;
+
 pub use api_keys::{ApiKey, NewApiKey};
 pub use audit::{Audited, Chain, ListAudit};
 pub use config::{ConfigEntry, ConfigValue, ListConfig, Revealed};

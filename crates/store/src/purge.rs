@@ -103,23 +103,6 @@ pub const STATEMENTS: &[(&str, &str)] = &[
             SELECT some.id FROM users AS some WHERE some.organization_id = $1 LIMIT $2)",
     ),
     (
-        "config_values",
-        "DELETE FROM config_values WHERE organization_id = $1 AND key IN (
-            SELECT some.key FROM config_values AS some WHERE some.organization_id = $1 LIMIT $2)",
-    ),
-    // Without its data keys nothing that was sealed for the organization opens any more.
-    (
-        "data_keys",
-        "DELETE FROM data_keys WHERE organization_id = $1 AND id IN (
-            SELECT some.id FROM data_keys AS some WHERE some.organization_id = $1 LIMIT $2)",
-    ),
-    (
-        "settings_history",
-        "DELETE FROM settings_history WHERE organization_id = $1 AND version IN (
-            SELECT some.version FROM settings_history AS some WHERE some.organization_id = $1
-            LIMIT $2)",
-    ),
-    (
         "audit_log",
         "DELETE FROM audit_log WHERE organization_id = $1 AND seq IN (
             SELECT some.seq FROM audit_log AS some WHERE some.organization_id = $1 LIMIT $2)",

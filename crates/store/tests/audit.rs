@@ -77,8 +77,8 @@ async fn acting_is_in_both_audits_with_its_reason() {
     let acting = Acting { home: OrganizationId::PROVIDER, reason: "ticket 12".to_owned() };
     let (id, email) = (UserId(Uuid::now_v7()), "eve@provider.test".to_owned());
     let actor = Actor::User { id, email, acting: Some(acting) };
-    let home = Access::for_operator(provider);
-    world.store.scoped(&home).audit_acting(world.acme, "acme", &actor, NOW).await.unwrap();
+    let system = world.store.system(Reason::Session);
+    system.audit_acting((provider, world.acme), "acme", &actor, NOW).await.unwrap();
     for scope in [provider, world.acme] {
         let list = ListAudit { limit: 1, ..ListAudit::default() };
         let last = world.scoped(scope).audit_entries(list).await.unwrap().remove(0).entry;

@@ -116,7 +116,7 @@ pub async fn act(
     let act = Acts { person, home: home.scope, scope, slug, acting };
     match signed.proof.cookie() {
         Some(cookie) => Ok(act.in_session(&state, cookie).await?),
-        None => act.with_token(&state, &signed).await,
+        None => act.with_token(&state).await,
     }
 }
 
@@ -135,14 +135,14 @@ impl Acts<'_> {
         Actor::User { id, email, acting: Some(self.acting.clone()) }
     }
 
-    async fn with_token(self, state: &ApiState, signed: &Signed) -> Result<Response, ActingError> {
+    async fn with_token(self, state: &ApiState) -> Result<Response, ActingError> {
         let User { id, epoch, .. } = *self.person;
         let reason = self.acting.reason.clone();
         let act = Act { sub: id.0, org_id: self.home.column(), reason };
         let (scope, role) = (self.scope, Role::Admin);
         let token = reply(state, Grant { scope, user: id, role, epoch, act: Some(act) }, None)?;
-        let (actor, now) = (self.actor(), state.now());
-        state.scoped(signed).audit_acting(scope, &self.slug, &actor, now).await?;
+        let (system, places) = (state.store.system(Reason::Session), (self.home, scope));
+        system.audit_acting(places, &self.slug, &self.actor(), state.now()).await?;
         Ok(Json(ActReply::Token(token)).into_response())
     }
 

@@ -114,3 +114,51 @@ fn agrees_with_the_table_that_the_python_side_reads() {
         assert_eq!(got, row["a"], "{row}");
     }
 }
+
+#[test]
+fn only_a_plain_module_hides_what_is_below() {
+    let file = |form| Resolution::File { side: Side::Own, form, file: 1 };
+    assert!(file(Form::Module).hides_what_is_below());
+    assert!(!file(Form::Package).hides_what_is_below());
+    assert!(!Resolution::<u32>::Namespace.hides_what_is_below());
+    assert!(!Resolution::<u32>::None.hides_what_is_below());
+}
+
+/// Each candidate's scope, form, whether it is chosen, and why, of what two scopes offer.
+fn told(own: [bool; 3], global: [bool; 3]) -> Vec<(Side, Form, bool, &'static str)> {
+    let offer = |[package, module, directory]: [bool; 3]| Offer {
+        package: package.then_some(1),
+        module: module.then_some(2),
+        directory,
+    };
+    let name = ModuleName::parse("a.b").unwrap();
+    let candidates = explain(&name, &offer(own), &offer(global), false);
+    candidates.into_iter().map(|it| (it.side, it.form, it.chosen, it.reason)).collect()
+}
+
+#[test]
+fn each_candidate_is_told_why() {
+    use Form::{Module, Namespace, Package};
+    use Side::{Global, Own};
+    const NONE: [bool; 3] = [false; 3];
+    const PACKAGE: [bool; 3] = [true, false, true];
+    const BOTH: [bool; 3] = [true, true, true];
+    const MODULE: [bool; 3] = [false, true, false];
+    const DIRECTORY: [bool; 3] = [false, false, true];
+    let wins = "the organization's own file wins";
+    let inherited = "the organization has no file of this name";
+    let hides = "a package hides a module of the same name";
+    let never = "a directory never hides a file";
+    let spread = "a namespace package over both scopes";
+    assert_eq!(told(MODULE, MODULE), [(Own, Module, true, wins), (Global, Module, false, wins)]);
+    assert_eq!(told(NONE, MODULE), [(Global, Module, true, inherited)]);
+    assert_eq!(told(BOTH, NONE), [(Own, Package, true, wins), (Own, Module, false, hides)]);
+    assert_eq!(
+        told(DIRECTORY, PACKAGE),
+        [(Own, Namespace, false, never), (Global, Package, true, inherited)]
+    );
+    assert_eq!(
+        told(DIRECTORY, DIRECTORY),
+        [(Own, Namespace, true, spread), (Global, Namespace, true, spread)]
+    );
+}

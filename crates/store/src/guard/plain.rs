@@ -10,7 +10,7 @@ use sqlparser::ast::{Delete, Distinct, LimitClause, Offset, OrderByOptions};
 
 use super::Refusal;
 
-const MAX_SET_OPERATIONS: usize = 50;
+pub(super) const MAX_SET_OPERATIONS: usize = 50;
 
 fn only(plain: bool, what: &'static str) -> Result<(), Refusal> {
     if plain { Ok(()) } else { Err(Refusal::Shape(what)) }

@@ -1,5 +1,6 @@
 //! Statements that must be refused, each with its reason.
 
+mod clauses;
 mod conditions;
 mod joins;
 mod names;
@@ -22,6 +23,7 @@ const ANY: &str = "";
 #[test]
 fn each_is_refused_for_its_reason() {
     let all = [
+        clauses::CLAUSES,
         conditions::CONDITIONS,
         joins::JOINS,
         nested::NESTED,
@@ -69,4 +71,15 @@ fn literals_may_look_like_anything() {
         let sql = format!("SELECT id FROM users WHERE organization_id = $1 AND name = '{text}'");
         assert!(tenant(&sql).is_ok(), "{sql}");
     }
+}
+
+#[test]
+fn set_operations_are_bounded_to_the_very_number() {
+    let one = "SELECT id FROM users WHERE organization_id = $1";
+    let chain = |n: usize| format!("{one}{}", format!(" UNION ALL {one}").repeat(n));
+    let nested =
+        |n: usize| (0..n).fold(one.to_owned(), |inner, _| format!("{one} UNION ALL ({inner})"));
+    assert!(tenant(&chain(super::super::plain::MAX_SET_OPERATIONS)).is_ok());
+    assert!(tenant(&chain(super::super::plain::MAX_SET_OPERATIONS + 1)).is_err());
+    assert!(tenant(&nested(super::super::plain::MAX_SET_OPERATIONS + 1)).is_err());
 }

@@ -1,5 +1,5 @@
 //! The guard held to good statements, hostile ones, mutants of the good ones, and values.
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a test may")]
 
 mod good;
 mod grouping;

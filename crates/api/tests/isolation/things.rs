@@ -1,0 +1,106 @@
+//! What each parameter of each operation speaks of. A parameter that is not in this table fails
+//! the proofs: say what it is, and if it is something that belongs to an organization, how to make
+//! one (`making.rs`).
+
+use serde_json::{Value, json};
+use testkit::document::{Operation, Parameter};
+
+/// Something that belongs to an organization and that a caller can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Thing {
+    User,
+    Email,
+    Execution,
+    IdempotencyKey,
+    File,
+    Module,
+    ConfigKey,
+    Workflow,
+    /// A workflow that has been run.
+    Running,
+    /// The id of an organization.
+    Organization,
+    /// The short name of one.
+    Slug,
+    /// A page of the very list that is asked.
+    Cursor,
+}
+
+impl Thing {
+    /// Whether everybody may read those of Global.
+    pub fn is_shared(self) -> bool {
+        use Thing::{ConfigKey, File, Module, Running, Workflow};
+        matches!(self, File | Module | Workflow | Running | ConfigKey)
+    }
+
+    /// Whether it names an organization itself, which the provider's admins may see.
+    pub fn is_organization(self) -> bool {
+        matches!(self, Self::Organization | Self::Slug)
+    }
+}
+
+/// How a parameter gets its value.
+#[derive(Clone, Debug)]
+pub enum Make {
+    /// It speaks of something of somebody's.
+    Thing(Thing),
+    /// It does not, and this is a good one.
+    Plain(Value),
+}
+
+enum Entry {
+    Is(Thing),
+    Text(&'static str),
+}
+
+use Entry::{Is, Text};
+
+/// Start of the operation's path, name of the parameter, what it is. The first that fits counts.
+const TABLE: &[(&str, &str, Entry)] = &[
+    ("/api/", "cursor", Is(Thing::Cursor)),
+    ("/api/", "If-Match", Text("*")),
+    ("/api/", "Idempotency-Key", Is(Thing::IdempotencyKey)),
+    ("/api/auth/", "/organization", Is(Thing::Slug)),
+    ("/api/auth/", "/email", Is(Thing::Email)),
+    ("/api/auth/", "/password", Text(crate::common::PASSWORD)),
+    // Whoever holds a refresh token is its person: it is a secret and no name of anything.
+    ("/api/auth/", "/refresh_token", Text("bfr_none")),
+    ("/api/auth/", "/reason", Text("a test")),
+    ("/api/organizations/", "id", Is(Thing::Organization)),
+    ("/api/organizations", "/slug", Is(Thing::Slug)),
+    ("/api/organizations", "/name", Text("A name")),
+    ("/api/users/", "id", Is(Thing::User)),
+    ("/api/users", "/email", Is(Thing::Email)),
+    ("/api/users", "/name", Text("A name")),
+    ("/api/users", "/password", Text(crate::common::PASSWORD)),
+    ("/api/files/", "path", Is(Thing::File)),
+    ("/api/files", "prefix", Is(Thing::File)),
+    ("/api/files/", "/content", Text("bWFyaw==")),
+    ("/api/files/", "/message", Text("a message")),
+    ("/api/config/", "key", Is(Thing::ConfigKey)),
+    ("/api/org/settings", "/regional/timezone", Text("UTC")),
+    ("/api/org/settings", "/regional/currency", Text("USD")),
+    ("/api/org/settings", "/regional/locale", Text("en-US")),
+    ("/api/modules/", "name", Is(Thing::Module)),
+    ("/api/workflows/", "name", Is(Thing::Workflow)),
+    ("/api/executions/", "id", Is(Thing::Execution)),
+    ("/api/executions", "workflow", Is(Thing::Running)),
+    ("/api/executions", "status", Text("pending")),
+    ("/api/audit", "action", Text("file.")),
+];
+
+/// How `parameter` of `operation` gets its value.
+pub fn make(operation: &Operation, parameter: &Parameter) -> Make {
+    let fits = |(path, name, _): &&(&str, &str, Entry)| {
+        operation.path.starts_with(path) && *name == parameter.name
+    };
+    match (TABLE.iter().find(fits), parameter.plain()) {
+        (Some((_, _, Is(thing))), _) => Make::Thing(*thing),
+        (Some((_, _, Text(text))), _) => Make::Plain(json!(text)),
+        (None, Some(plain)) => Make::Plain(plain),
+        (None, None) => panic!(
+            "no way to make `{}` of `{} {}`: say in `tests/isolation/things.rs` what it is",
+            parameter.name, operation.method, operation.path
+        ),
+    }
+}
