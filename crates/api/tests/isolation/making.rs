@@ -6,14 +6,16 @@ use crate::{
     things::Thing,
 };
 use domain::{
-    ConfigKey, ExecutionId, FilePath, Scope, Slug, UserId,
+    ApiKeyId, ConfigKey, ExecutionId, FilePath, Scope, Slug, UserId,
     analysis::Workflow,
     execution::{Failure, LogLevel, LogLine, Outcome, Status},
 };
 use reqwest::Method;
 use serde_json::json;
 use std::{sync::OnceLock, time::Duration};
-use store::{Finished, NewExecution, NewUser, Precondition, PutConfig, Reason, WriteFile};
+use store::{
+    Finished, NewApiKey, NewExecution, NewUser, Precondition, PutConfig, Reason, WriteFile,
+};
 use testkit::{
     document::Draft,
     world::{NOW, create_organization},
@@ -27,6 +29,7 @@ impl Stage {
         match thing {
             Thing::User => self.user(owner, n).await.0,
             Thing::Email => self.user(owner, n).await.1,
+            Thing::ApiKey => self.api_key(owner, n).await,
             Thing::Execution => self.execution(owner, n, None).await,
             Thing::IdempotencyKey => {
                 let key = format!("k{n:05}{mark}");
@@ -52,7 +55,9 @@ impl Stage {
     pub fn missing(&self, thing: Thing) -> String {
         let n = self.next();
         match thing {
-            Thing::User | Thing::Execution | Thing::Organization => Uuid::now_v7().to_string(),
+            Thing::User | Thing::ApiKey | Thing::Execution | Thing::Organization => {
+                Uuid::now_v7().to_string()
+            }
             Thing::Email => email(n, NOBODY),
             Thing::IdempotencyKey => format!("k{n:05}{NOBODY}"),
             Thing::File => path(n, NOBODY),
@@ -66,7 +71,9 @@ impl Stage {
 
     /// A few of everything, so that every list has a second page.
     pub async fn furnish(&self, scope: Scope) {
-        for thing in [Thing::User, Thing::Execution, Thing::Workflow, Thing::ConfigKey] {
+        let lists =
+            [Thing::User, Thing::ApiKey, Thing::Execution, Thing::Workflow, Thing::ConfigKey];
+        for thing in lists {
             for _ in 0..3 {
                 self.make(thing, scope).await;
             }
@@ -94,6 +101,24 @@ impl Stage {
         };
         self.scoped(owner, mark).create_user(new).await.unwrap();
         (id.to_string(), email(n, mark))
+    }
+
+    async fn api_key(&self, owner: Scope, n: u32) -> String {
+        let mark = self.mark(owner);
+        let id = ApiKeyId(Uuid::now_v7());
+        let mut hash = [0; 32];
+        hash[..16].copy_from_slice(id.0.as_bytes());
+        let new = NewApiKey {
+            id,
+            hash,
+            prefix: format!("bfk_{n:05}"),
+            name: format!("{mark} {n}"),
+            role: domain::Role::Viewer,
+            expires_at: None,
+            now: NOW,
+        };
+        self.scoped(owner, mark).create_api_key(new).await.unwrap();
+        id.0.to_string()
     }
 
     async fn file(&self, owner: Scope, n: u32, workflows: Vec<Workflow>) -> String {

@@ -63,7 +63,9 @@ fn telling(reply: &Raw, sent: &[String]) -> String {
 fn assert_no_mark(stage: &Stage, question: &Question<'_>, reply: &Raw, sent: &[String]) {
     let Question { operation, caller, .. } = question;
     let reads_all = who(operation) == Who::GlobalAdmin && is_admitted(operation, caller);
-    if reads_all || sees_all(question.thing, caller, stage) {
+    // Whoever signs in with somebody's own address and password is that person.
+    let signs_in = caller.role.is_none() && question.kind == Kind::Own && reply.status < 300;
+    if reads_all || signs_in || sees_all(question.thing, caller, stage) {
         return;
     }
     let mut bytes = String::from_utf8_lossy(&reply.bytes()).into_owned();

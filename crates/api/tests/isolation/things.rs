@@ -10,6 +10,7 @@ use testkit::document::{Operation, Parameter};
 pub enum Thing {
     User,
     Email,
+    ApiKey,
     Execution,
     IdempotencyKey,
     File,
@@ -60,12 +61,21 @@ const TABLE: &[(&str, &str, Entry)] = &[
     ("/api/", "cursor", Is(Thing::Cursor)),
     ("/api/", "If-Match", Text("*")),
     ("/api/", "Idempotency-Key", Is(Thing::IdempotencyKey)),
+    // Without the link's token the address says nothing.
+    ("/api/auth/setup", "/email", Text("first@example.test")),
     ("/api/auth/", "/organization", Is(Thing::Slug)),
     ("/api/auth/", "/email", Is(Thing::Email)),
     ("/api/auth/", "/password", Text(crate::common::PASSWORD)),
     // Whoever holds a refresh token is its person: it is a secret and no name of anything.
     ("/api/auth/", "/refresh_token", Text("bfr_none")),
     ("/api/auth/", "/reason", Text("a test")),
+    // From a link that the server shows once.
+    ("/api/auth/", "/token", Text("none")),
+    ("/api/auth/", "/name", Text("A name")),
+    ("/api/organizations/", "confirm", Text("no-such-slug")),
+    ("/api/api-keys/", "id", Is(Thing::ApiKey)),
+    ("/api/api-keys", "/name", Text("A name")),
+    ("/api/api-keys", "/expires_at", Text("2033-01-01T00:00:00Z")),
     ("/api/organizations/", "id", Is(Thing::Organization)),
     ("/api/organizations", "/slug", Is(Thing::Slug)),
     ("/api/organizations", "/name", Text("A name")),

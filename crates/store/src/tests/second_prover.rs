@@ -170,7 +170,7 @@ impl Prover<'_> {
         match word(tokens.first()) {
             "select" => self.select(tokens).map(|_| ()),
             "update" => {
-                if clause(tokens, "set").is_none_or(|set| changes_owner(set)) {
+                if clause(tokens, "set").is_none_or(changes_owner) {
                     return Err("an assignment to an owner".to_owned());
                 }
                 self.select(tokens).map(|_| ())

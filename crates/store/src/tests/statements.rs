@@ -40,7 +40,7 @@ fn sources() -> BTreeMap<String, String> {
     found
 }
 
-/// Every text of SQL, by the name of its constant or field.
+/// Every text of SQL, by the name of its constant or field; those of a list are called `sql`.
 pub fn constants() -> Vec<Constant> {
     let mut found = Vec::new();
     for (file, text) in sources() {
@@ -50,7 +50,7 @@ pub fn constants() -> Vec<Constant> {
                 let before = before.strip_suffix("&str =").unwrap_or(before).trim_end();
                 let before = before.strip_suffix(':');
                 let name = before.and_then(|it| it.rsplit(|c: char| !is_word(c)).next());
-                let name = name.filter(|name| !name.is_empty()).unwrap_or("SQL WITHOUT A NAME");
+                let name = name.filter(|name| !name.is_empty()).unwrap_or("sql");
                 let sql = unescaped(&text[at + 1..]);
                 found.push(Constant { place: format!("{file} {name}"), sql });
             }
