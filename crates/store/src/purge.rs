@@ -77,22 +77,6 @@ pub const STATEMENTS: &[(&str, &str)] = &[
             WHERE some.organization_id = $1 LIMIT $2)",
     ),
     (
-        "config_values",
-        "DELETE FROM config_values WHERE organization_id = $1 AND key IN (
-            SELECT some.key FROM config_values AS some WHERE some.organization_id = $1 LIMIT $2)",
-    ),
-    (
-        "data_keys",
-        "DELETE FROM data_keys WHERE organization_id = $1 AND id IN (
-            SELECT some.id FROM data_keys AS some WHERE some.organization_id = $1 LIMIT $2)",
-    ),
-    (
-        "settings_history",
-        "DELETE FROM settings_history WHERE organization_id = $1 AND version IN (
-            SELECT some.version FROM settings_history AS some WHERE some.organization_id = $1
-            LIMIT $2)",
-    ),
-    (
         "console_sessions",
         "DELETE FROM console_sessions WHERE organization_id = $1 AND hash IN (
             SELECT some.hash FROM console_sessions AS some WHERE some.organization_id = $1
