@@ -31,6 +31,10 @@ struct IdRow {
 /// Rows that one transaction removes, so that others can write in between.
 const BATCH: i64 = 500;
 
+/// How often all tables are gone through. Nothing new can begin in a suspended organization, so
+/// that a second time is enough; more means that a table is not on the list.
+const TRIES: u32 = 20;
+
 const MARK: &str = "UPDATE organizations SET status = 'suspended', purge_started_at = $2
     WHERE id = $1 AND purge_started_at IS NULL";
 const MARKED: &str = "SELECT id FROM organizations WHERE purge_started_at IS NOT NULL";
@@ -75,6 +79,23 @@ pub const STATEMENTS: &[(&str, &str)] = &[
         "DELETE FROM workspace_file_versions WHERE organization_id = $1 AND (path, version) IN (
             SELECT some.path, some.version FROM workspace_file_versions AS some
             WHERE some.organization_id = $1 LIMIT $2)",
+    ),
+    (
+        "config_values",
+        "DELETE FROM config_values WHERE organization_id = $1 AND key IN (
+            SELECT some.key FROM config_values AS some WHERE some.organization_id = $1 LIMIT $2)",
+    ),
+    // Without its data keys nothing that was sealed for the organization opens any more.
+    (
+        "data_keys",
+        "DELETE FROM data_keys WHERE organization_id = $1 AND id IN (
+            SELECT some.id FROM data_keys AS some WHERE some.organization_id = $1 LIMIT $2)",
+    ),
+    (
+        "settings_history",
+        "DELETE FROM settings_history WHERE organization_id = $1 AND version IN (
+            SELECT some.version FROM settings_history AS some WHERE some.organization_id = $1
+            LIMIT $2)",
     ),
     (
         "console_sessions",
@@ -148,14 +169,14 @@ impl System {
     /// Removes everything of a marked organization and then itself. May be interrupted and called
     /// again, and by several processes.
     pub async fn purge(&self, id: OrganizationId) -> Result<(), StoreError> {
-        loop {
+        for _ in 0..TRIES {
             self.remove_rows(id).await?;
             if self.remove_organization(id).await? {
-                break;
+                return self.forget_removed().await;
             }
             // A request that had begun before wrote once more.
         }
-        self.forget_removed().await
+        Err(StoreError::unreadable("purge", "rows refer to the organization that no purge knows"))
     }
 
     /// Organizations whose purge began and did not end.
