@@ -1,8 +1,10 @@
 //! The body of a configuration write, read so that no refusal quotes it: it may hold a secret, and
 //! the words of a derived parser do quote what they do not expect.
 
-use crate::problem::{FieldError, Problem};
-use serde::Deserialize;
+use crate::{
+    problem::{FieldError, Problem},
+    said_once::SaidOnce,
+};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -18,15 +20,10 @@ pub struct ConfigBody {
     pub secret: bool,
 }
 
-/// Any JSON: nothing in it is unexpected to the parser.
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub struct AnyJson(Value);
-
-impl TryFrom<AnyJson> for ConfigBody {
+impl TryFrom<SaidOnce> for ConfigBody {
     type Error = Problem;
 
-    fn try_from(AnyJson(body): AnyJson) -> Result<Self, Problem> {
+    fn try_from(SaidOnce(body): SaidOnce) -> Result<Self, Problem> {
         let Value::Object(mut fields) = body else {
             return Err(Problem::invalid("", "send a JSON object"));
         };

@@ -3,6 +3,7 @@
 use crate::{
     problem::{FieldError, Problem},
     proof::Proof,
+    said_once::SaidOnce,
     slow_bodies::Pace,
     state::ApiState,
 };
@@ -142,7 +143,7 @@ impl FromRequest<ApiState> for MergePatch {
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
         check_content_type(request.headers(), &["application/merge-patch+json", JSON])?;
-        parse_json(&read(request, state).await?).map(Self)
+        parse_json(&read(request, state).await?).map(|SaidOnce(patch)| Self(patch))
     }
 }
 
@@ -198,8 +199,32 @@ fn json_problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem
         Segment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
         Segment::Enum { .. } | Segment::Unknown => None,
     });
-    let pointer: String = segments.collect();
-    Problem::invalid_fields(vec![FieldError::new(pointer, error.inner().to_string())])
+    let at: String = segments.collect();
+    Problem::invalid_fields(vec![fault(at, &error.inner().to_string())])
+}
+
+/// The parser's words in ours: where a field is missing or unknown the pointer leads to it, and what
+/// was sent is not repeated.
+fn fault(at: String, said: &str) -> FieldError {
+    let said = said.rsplit_once(" at line ").map_or(said, |(words, _)| words);
+    let named = |start: &str| said.strip_prefix(start)?.split_once('`').map(|(name, _)| name);
+    let within = |name: &str| match at.ends_with(&format!("/{name}")) {
+        true => at.clone(),
+        false => format!("{at}/{name}"),
+    };
+    if let Some(name) = named("missing field `") {
+        return FieldError::new(within(name), "is missing");
+    }
+    if let Some(name) = named("duplicate field `") {
+        return FieldError::new(within(name), "comes twice");
+    }
+    if let Some(name) = named("unknown field `") {
+        return FieldError::new(within(name), "there is no such field");
+    }
+    match said.rsplit_once(", expected ") {
+        Some((_, expected)) => FieldError::new(at, format!("use {expected}")),
+        None => FieldError::new(at, said),
+    }
 }
 
 fn malformed_json(detail: impl Into<String>) -> Problem {

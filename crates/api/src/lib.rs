@@ -41,6 +41,7 @@ mod gate;
 mod inputs;
 mod log_stream;
 mod router;
+mod said_once;
 mod server;
 mod sessions;
 mod slow_bodies;

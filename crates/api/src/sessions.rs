@@ -24,8 +24,8 @@ const TOUCH_EVERY: Duration = Duration::from_secs(60);
 /// Whose proof it is, and which. Keys of different kinds are never equal.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
-    /// Scope opened, scope the person belongs to, person.
-    Person(Uuid, Uuid, Uuid),
+    /// Scope opened, scope the person belongs to, person, sign-in.
+    Person(Uuid, Uuid, Uuid, Uuid),
     /// Organization and hash.
     Program(Uuid, [u8; 32]),
     /// Organization and hash.
@@ -80,6 +80,9 @@ impl Sessions {
         let system = self.store.system(Reason::Session);
         match proof {
             Proof::Token(claims) => {
+                if !system.sign_in_lasts(claims.home(), claims.sid).await? {
+                    return Ok(None);
+                }
                 let session = system.session(claims.scope(), claims.home(), claims.user()).await?;
                 Ok(session.map(|session| Found::Token(session.into())))
             }
@@ -134,7 +137,8 @@ impl Sessions {
 fn key(proof: &Proof) -> Key {
     match proof {
         Proof::Token(claims) => {
-            Key::Person(claims.scope().column(), claims.home().column(), claims.sub)
+            let (scope, home) = (claims.scope().column(), claims.home().column());
+            Key::Person(scope, home, claims.sub, claims.sid)
         }
         Proof::Key(key) => Key::Program(key.scope().column(), key.hash()),
         Proof::Cookie(cookie) => {

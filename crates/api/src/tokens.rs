@@ -37,6 +37,8 @@ pub struct Claims {
     pub role: Role,
     /// The person's epoch; a raised one ends all older tokens.
     pub epoch: i64,
+    /// The sign-in it descends from; when that ends, so does the token.
+    pub sid: Uuid,
     /// Who acts, and why, when a provider's admin acts in another organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Act>,
@@ -80,6 +82,8 @@ pub struct Grant {
     pub role: Role,
     /// The person's present epoch.
     pub epoch: i64,
+    /// The sign-in it descends from.
+    pub sign_in: Uuid,
     /// Who acts.
     pub act: Option<Act>,
 }
@@ -119,6 +123,7 @@ impl Tokens {
             org_id: grant.scope.column(),
             role: grant.role,
             epoch: grant.epoch,
+            sid: grant.sign_in,
             act: grant.act,
         };
         let keys = self.keys.current();

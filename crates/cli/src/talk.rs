@@ -1,7 +1,10 @@
 //! Words for people on standard error, data for programs on standard output.
 
 use crate::arguments::Arguments;
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
 use store::{CreateOrganizationError, CreateUserError};
 use tracing_subscriber::EnvFilter;
 
@@ -15,6 +18,7 @@ pub fn start_log(arguments: &Arguments) {
         EnvFilter::new("warn")
     });
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     if arguments.log_json { log.json().init() } else { log.init() }
 }
 

@@ -53,12 +53,17 @@ fn a_changed_entry_is_found_and_a_chain_written_anew_misses_the_noted_head() {
             (SELECT id FROM organizations WHERE slug = 'acme');",
     );
     let alone = bifrost(data, &["admin", "verify-audit", "--organization", "acme"]);
-    assert_eq!(alone.status.code(), Some(0), "a chain alone cannot tell: {alone:?}");
+    assert_eq!(alone.status.code(), Some(1), "{alone:?}");
+    assert!(said(&alone).contains("there is no entry"), "{}", said(&alone));
     let compared = bifrost(data, &["admin", "verify-audit", "--against", noted]);
     assert_eq!(compared.status.code(), Some(1), "{compared:?}");
-    assert!(said(&compared).contains("1 entries were seen before"), "{}", said(&compared));
+    assert!(said(&compared).contains("FAIL acme"), "{}", said(&compared));
 
     tamper(data, "DROP TRIGGER audit_log_never_changes; UPDATE audit_log SET actor = 'nobody';");
+    tamper(data, "UPDATE audit_log SET actor_id = X'00' WHERE object = 'globex'");
+    let unreadable = bifrost(data, &["admin", "verify-audit", "--organization", "globex"]);
+    assert_eq!(unreadable.status.code(), Some(1), "{unreadable:?}");
+    assert!(said(&unreadable).contains("entry 1 cannot be read"), "{}", said(&unreadable));
     let broken = bifrost(data, &["admin", "verify-audit"]);
     assert_eq!(broken.status.code(), Some(1), "{broken:?}");
     assert!(said(&broken).contains("FAIL global"), "{}", said(&broken));

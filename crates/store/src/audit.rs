@@ -97,9 +97,11 @@ const PAGE: &str = "SELECT seq, at, actor_kind, actor_id, actor, acting_from, re
     object, verdict, detail_json, hash FROM audit_log
     WHERE organization_id = $1 AND seq < $2 AND action >= $3 AND action < $4
     ORDER BY seq DESC LIMIT $5";
+/// Entries that are followed at once.
+const PAGE_FORWARD: i64 = 1000;
 const FORWARD: &str = "SELECT seq, at, actor_kind, actor_id, actor, acting_from, reason, action,
     object, verdict, detail_json, hash FROM audit_log
-    WHERE organization_id = $1 AND seq > $2 ORDER BY seq LIMIT 1000";
+    WHERE organization_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
 impl Write<'_> {
     /// Adds an entry to the audit of `owner`; it is there if and only if the transaction is.
@@ -212,9 +214,21 @@ impl System {
     ) -> Result<Chain, StoreError> {
         let gate = self.tenant(owner);
         let mut chain = Chain { entries: 0, head: START.to_owned(), fault: None };
+        let mut page = PAGE_FORWARD;
         loop {
-            let values = [owner.column().into(), chain.entries.into()];
-            let rows = gate.all::<Row, 2>(FORWARD, values).await?;
+            let values = [owner.column().into(), chain.entries.into(), page.into()];
+            let rows = match gate.all::<Row, 3>(FORWARD, values).await {
+                // Something on this page cannot be read: one by one, it is found.
+                Err(StoreError::Database(_)) if page > 1 => {
+                    page = 1;
+                    continue;
+                }
+                Err(StoreError::Database(error)) => {
+                    let fault = format!("entry {} cannot be read: {error}", chain.entries + 1);
+                    return Ok(Chain { fault: Some(fault), ..chain });
+                }
+                rows => rows?,
+            };
             if rows.is_empty() {
                 break;
             }
@@ -226,7 +240,8 @@ impl System {
             }
         }
         let head = gate.one::<Head, 1>(HEAD, [owner.column().into()]).await?;
-        chain.fault = chain.ends_at(head).or_else(|| chain.reaches(seen));
+        let fault = chain.ends_at(head).or_else(|| chain.begins(owner));
+        chain.fault = fault.or_else(|| chain.reaches(seen));
         Ok(chain)
     }
 }
@@ -254,6 +269,14 @@ impl Chain {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The first entry of every organization says that it was created; Global and the provider are
+    /// there from the first migration.
+    fn begins(&self, owner: Scope) -> Option<String> {
+        let seeded = [Scope::Global, Scope::Organization(OrganizationId::PROVIDER)];
+        let empty = self.entries == 0 && !seeded.contains(&owner);
+        empty.then(|| "there is no entry, not even that it was created".to_owned())
     }
 
     fn reaches(&self, seen: Option<&Self>) -> Option<String> {

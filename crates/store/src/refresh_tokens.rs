@@ -62,6 +62,8 @@ const FIND: &str = "SELECT family, user_id, expires_at, used_at, revoked_at
     FROM refresh_tokens WHERE organization_id = $1 AND hash = $2";
 const USE: &str = "UPDATE refresh_tokens SET used_at = $3
     WHERE organization_id = $1 AND hash = $2 AND used_at IS NULL";
+const LASTS: &str = "SELECT family, user_id, expires_at, used_at, revoked_at FROM refresh_tokens
+    WHERE organization_id = $1 AND family = $2 AND revoked_at IS NULL LIMIT 1";
 const REVOKE: &str = "UPDATE refresh_tokens SET revoked_at = $3
     WHERE organization_id = $1 AND family = $2 AND revoked_at IS NULL";
 
@@ -78,6 +80,13 @@ impl System {
         let event = Event::done("auth.sign_in", person.label());
         write.audit(scope, person, event, new.now).await?;
         write.commit().await
+    }
+
+    /// Whether a sign-in has not ended: by signing out, by a token used twice, by a change of the
+    /// person.
+    pub async fn sign_in_lasts(&self, scope: Scope, family: Uuid) -> Result<bool, StoreError> {
+        let values = [scope.column().into(), family.into()];
+        Ok(self.tenant(scope).one::<Row, 2>(LASTS, values).await?.is_some())
     }
 
     /// Exchanges a token for its successor, in one step.

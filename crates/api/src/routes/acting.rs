@@ -5,6 +5,7 @@ use crate::{
     denials::Kept,
     extract::{Body, Signed},
     problem::Problem,
+    proof::Proof,
     routes::{
         auth::{TokenReply, reply},
         console_session::{SessionError, SessionReply, Turn},
@@ -22,6 +23,7 @@ use domain::{Acting, Actor, OrganizationId, Role, Scope, Slug, audit::Event};
 use serde::{Deserialize, Serialize};
 use store::{Organization, OrganizationStatus, Reason, StoreError, User};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// Why somebody may not act.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +70,8 @@ const GLOBAL: &str = "global";
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActIn {
-    /// Slug of the organization; `null` for Global.
+    /// Slug of the organization; `null` for Global, which has to be said.
+    #[serde(deserialize_with = "Option::deserialize")]
     #[schema(required = true)]
     organization: Option<String>,
     /// Written down with everything that is done.
@@ -114,9 +117,10 @@ pub async fn act(
     let scope = scope_to_act_in(&state, body.organization, home.scope).await?;
     let acting = Acting { home: OrganizationId(home.scope.column()), reason: reason.to_owned() };
     let act = Acts { person, home: home.scope, scope, slug, acting };
-    match signed.proof.cookie() {
-        Some(cookie) => Ok(act.in_session(&state, cookie).await?),
-        None => act.with_token(&state).await,
+    match &*signed.proof {
+        Proof::Cookie(cookie) => Ok(act.in_session(&state, cookie).await?),
+        Proof::Token(claims) => act.with_token(&state, claims.sid).await,
+        Proof::Key(_) => Err(ActingError::MayNotAct),
     }
 }
 
@@ -135,12 +139,14 @@ impl Acts<'_> {
         Actor::User { id, email, acting: Some(self.acting.clone()) }
     }
 
-    async fn with_token(self, state: &ApiState) -> Result<Response, ActingError> {
+    /// Ends with the sign-in that it descends from.
+    async fn with_token(self, state: &ApiState, sign_in: Uuid) -> Result<Response, ActingError> {
         let User { id, epoch, .. } = *self.person;
         let reason = self.acting.reason.clone();
         let act = Act { sub: id.0, org_id: self.home.column(), reason };
         let (scope, role) = (self.scope, Role::Admin);
-        let token = reply(state, Grant { scope, user: id, role, epoch, act: Some(act) }, None)?;
+        let grant = Grant { scope, user: id, role, epoch, sign_in, act: Some(act) };
+        let token = reply(state, grant, None)?;
         let (system, places) = (state.store.system(Reason::Session), (self.home, scope));
         system.audit_acting(places, &self.slug, &self.actor(), state.now()).await?;
         Ok(Json(ActReply::Token(token)).into_response())

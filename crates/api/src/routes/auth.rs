@@ -23,7 +23,7 @@ use domain::{Actor, Scope, Slug};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use store::{
-    Credentials, NewRefreshToken, Organization, OrganizationStatus, Reason, RotateError,
+    Credentials, NewRefreshToken, Organization, OrganizationStatus, Reason, RotateError, Rotation,
     StoreError, User,
 };
 use utoipa::ToSchema;
@@ -206,20 +206,22 @@ pub(super) async fn first_tokens(
     let id = scope.organization().ok_or(AuthError::WrongCredentials)?;
     let refresh_token = refresh::new(id).map_err(|e| AuthError::Internal(e.to_string()))?;
     let now = state.now();
+    let family = Uuid::now_v7();
     let new = NewRefreshToken {
         hash: refresh_token.hash(),
-        family: Uuid::now_v7(),
+        family,
         user: user.id,
         expires_at: now.after(refresh::LIFETIME),
         now,
     };
     let system = state.store.system(Reason::SignIn);
     system.create_refresh_token(scope, new, &user.actor()).await?;
-    Ok(reply(state, grant(scope, user), Some(refresh_token))?)
+    Ok(reply(state, grant(scope, user, family), Some(refresh_token))?)
 }
 
-fn grant(scope: Scope, user: &User) -> Grant {
-    Grant { scope, user: user.id, role: user.role, epoch: user.epoch, act: None }
+fn grant(scope: Scope, user: &User, sign_in: Uuid) -> Grant {
+    let User { id, role, epoch, .. } = *user;
+    Grant { scope, user: id, role, epoch, sign_in, act: None }
 }
 
 pub(super) fn reply(
@@ -261,11 +263,12 @@ pub async fn refresh(
     let (now, hash) = (state.now(), token.hash());
     let expires_at = now.after(refresh::LIFETIME);
     let rotated = system.rotate_refresh_token(scope, hash, successor.hash(), expires_at, now).await;
-    let user = match rotated {
-        Ok(rotation) if rotation.user.active => rotation.user,
+    let Rotation { user, family } = match rotated {
+        Ok(rotation) if rotation.user.active => rotation,
         Err(RotateError::Store(error)) => return Err(error.into()),
         Err(RotateError::Reused) => {
             tracing::warn!("a refresh token was used twice; its family is revoked");
+            state.sessions.forget();
             return Err(AuthError::BadRefreshToken);
         }
         Ok(_) | Err(RotateError::Unknown | RotateError::Expired) => {
@@ -273,10 +276,10 @@ pub async fn refresh(
         }
     };
     state.sign_in_limit.succeeded_from(address);
-    Ok(Json(reply(&state, grant(scope, &user), Some(successor))?))
+    Ok(Json(reply(&state, grant(scope, &user, family), Some(successor))?))
 }
 
-/// Sign out: the refresh token and all that descend from the same sign-in are void.
+/// Sign out: all tokens that descend from the same sign-in are void.
 #[utoipa::path(
     post, path = "/api/auth/logout", tag = "auth", operation_id = "logout",
     request_body = Refresh, security(()),
@@ -289,6 +292,7 @@ pub async fn logout(
     if let Some(token) = refresh::parse(&body.refresh_token) {
         let system = state.store.system(Reason::SignIn);
         system.revoke_refresh_family(token.scope(), token.hash(), state.now()).await?;
+        state.sessions.forget();
     }
     Ok(StatusCode::NO_CONTENT)
 }

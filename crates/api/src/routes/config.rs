@@ -1,12 +1,13 @@
 //! Configuration values and secrets. A secret's value goes in and never comes out.
 
 use crate::{
-    config_body::{AnyJson, ConfigBody},
+    config_body::ConfigBody,
     etag::{self, IfMatch, Tag, is_known},
     extract::{Body, Query, Signed},
     page::{Page, PageQuery},
     problem::Problem,
     routes::files::ViewWord,
+    said_once::SaidOnce,
     state::ApiState,
 };
 use axum::{
@@ -202,7 +203,7 @@ pub async fn put(
     signed: Signed,
     Key(key): Key,
     headers: HeaderMap,
-    Body(body): Body<AnyJson>,
+    Body(body): Body<SaidOnce>,
 ) -> Result<Response, ConfigError> {
     let ConfigBody { value, secret } = body.try_into().map_err(ConfigError::Refused)?;
     let if_match = IfMatch::of(&headers).map_err(ConfigError::Refused)?;

@@ -23,7 +23,7 @@ fn claims() -> Value {
     json!({
         "iss": "https://bifrost.test", "aud": "bifrost", "sub": Uuid::from_u128(1),
         "iat": seconds(NOW), "exp": seconds(NOW) + 900, "jti": Uuid::from_u128(2),
-        "org_id": Uuid::from_u128(3), "role": "ops", "epoch": 0,
+        "org_id": Uuid::from_u128(3), "role": "ops", "epoch": 0, "sid": Uuid::from_u128(4),
     })
 }
 
@@ -62,7 +62,8 @@ fn an_issued_token_is_read_back() {
     let world = world();
     let scope = Scope::Organization(OrganizationId(Uuid::from_u128(3)));
     let user = UserId(Uuid::from_u128(1));
-    let grant = Grant { scope, user, role: Role::Ops, epoch: 4, act: None };
+    let grant =
+        Grant { scope, user, role: Role::Ops, epoch: 4, sign_in: Uuid::from_u128(5), act: None };
     let token = world.tokens.issue(grant, NOW).unwrap();
     let claims = world.tokens.verify(&token, NOW).unwrap();
     assert_eq!((claims.scope(), claims.user(), claims.epoch), (scope, user, 4));
@@ -72,7 +73,7 @@ fn an_issued_token_is_read_back() {
 #[test]
 fn every_claim_is_required_and_typed() {
     let world = world();
-    for name in ["iss", "aud", "sub", "iat", "exp", "jti", "org_id", "role", "epoch"] {
+    for name in ["iss", "aud", "sub", "iat", "exp", "jti", "org_id", "role", "epoch", "sid"] {
         let without = world.with_claims(|claims| {
             claims.as_object_mut().unwrap().remove(name);
         });

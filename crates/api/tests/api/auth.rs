@@ -115,6 +115,8 @@ async fn refresh_tokens_rotate_and_reuse_ends_the_family() {
     assert_eq!(refusal(&reused), (401, "bad_refresh_token"));
     let heir = refresh(&second.body["refresh_token"]).await;
     assert_eq!(refusal(&heir), (401, "bad_refresh_token"), "the whole family is out");
+    let access = api.with_token(&second).get("/api/auth/me").await;
+    assert_eq!(refusal(&access), (401, "not_signed_in"), "and its access tokens with it");
     for token in [json!("bfr_nonsense"), json!(""), json!(format!("bfr_{}_x", "0".repeat(32)))] {
         assert_eq!(refusal(&refresh(&token).await), (401, "bad_refresh_token"));
     }
@@ -130,6 +132,36 @@ async fn signing_out_voids_the_refresh_token_and_never_tells() {
     assert_eq!(api.anonymous().post("/api/auth/logout", &token).await.status, 204);
     let refreshed = api.anonymous().post("/api/auth/refresh", &token).await;
     assert_eq!(refusal(&refreshed), (401, "bad_refresh_token"));
+    let access = api.with_token(&login).get("/api/auth/me").await;
+    assert_eq!(refusal(&access), (401, "not_signed_in"));
+}
+
+#[tokio::test]
+async fn signing_out_ends_one_sign_in_and_what_acts_by_it_and_no_other() {
+    let api = Api::new().await;
+    api.person("provider", "admin").await;
+    let [here, elsewhere] =
+        [(); 2].map(|()| api.login("provider", "admin@provider.test", PASSWORD));
+    let (here, elsewhere) = (here.await, elsewhere.await);
+    let wish = json!({"organization": "acme", "reason": "x"});
+    let acting = api.with_token(&here).post("/api/auth/act", &wish).await;
+    let acting = api.with_token(&acting);
+    assert_eq!(acting.get("/api/auth/me").await.status, 200);
+    let token = json!({"refresh_token": here.body["refresh_token"]});
+    assert_eq!(api.anonymous().post("/api/auth/logout", &token).await.status, 204);
+    assert_eq!(acting.get("/api/auth/me").await.status, 401);
+    assert_eq!(api.with_token(&elsewhere).get("/api/auth/me").await.status, 200);
+}
+
+#[tokio::test]
+async fn global_is_acted_in_only_when_it_is_said() {
+    let api = Api::new().await;
+    let admin = api.sign_in("provider", "admin").await;
+    for body in [json!({"reason": "x"}), json!({"organisation": "acme", "reason": "x"})] {
+        assert_eq!(refusal(&admin.post("/api/auth/act", &body).await), (422, "invalid_input"));
+    }
+    let missing = admin.post("/api/auth/act", &json!({"reason": "x"})).await;
+    assert_eq!(missing.body["errors"][0]["pointer"], "/organization");
 }
 
 #[tokio::test]

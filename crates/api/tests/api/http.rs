@@ -148,3 +148,31 @@ async fn two_tokens_are_no_token() {
         assert_eq!(refusal(&reply), (401, "not_signed_in"), "{value}");
     }
 }
+
+#[tokio::test]
+async fn faults_of_a_body_have_pointers_and_do_not_repeat_what_was_sent() {
+    let api = Api::new().await;
+    let admin = api.sign_in("acme", "admin").await;
+    let fault = async |path: &str, body: &str| {
+        let request = admin.request(Method::POST, path).header("content-type", "application/json");
+        let reply = admin.send(request.body(body.to_owned())).await;
+        assert_eq!(refusal(&reply), (422, "invalid_input"), "{body}");
+        let error = &reply.body["errors"][0];
+        format!("{} {}", error["pointer"].as_str().unwrap(), error["detail"].as_str().unwrap())
+    };
+    let users = "/api/users";
+    assert_eq!(fault(users, r#"{"email":"a@b.c","role":"ops"}"#).await, "/name is missing");
+    let twice = r#"{"email":"a@b.c","role":"ops","name":"A","name":"B"}"#;
+    assert_eq!(fault(users, twice).await, "/name comes twice");
+    let unknown = r#"{"email":"a@b.c","role":"ops","name":"A","nick":"B"}"#;
+    assert_eq!(fault(users, unknown).await, "/nick there is no such field");
+    let wrong = r#"{"organization":"acme","email":"a@b.c","password":12345678}"#;
+    let told = fault("/api/auth/login", wrong).await;
+    assert_eq!(told, "/password use a string");
+    let put = admin.request(Method::PUT, "/api/config/web");
+    let put = put.header("content-type", "application/json");
+    let body = r#"{"value":"abcdefgh","secret":true,"secret":false}"#;
+    let reply = admin.send(put.body(body)).await;
+    assert_eq!(refusal(&reply), (422, "invalid_input"), "one of two contradicting fields won");
+    assert_eq!(admin.get("/api/config/web").await.status, 404);
+}

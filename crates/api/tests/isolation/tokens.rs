@@ -348,8 +348,14 @@ async fn a_token_ends_with_what_it_stands_for() {
     stage.api.forget_sessions().await;
     let bearer = [format!("Bearer {}", forger.token)];
     assert_refused(&stage, "of an old epoch", &bearer, &refusal).await;
+    // The sign-in that it comes from has ended as well: the right epoch alone opens nothing.
     let renewed = [format!("Bearer {}", forger.with_claim("epoch", json!(2)))];
-    assert_eq!(replies(&stage, &renewed).await[0].status, 200, "of the new epoch");
+    assert_refused(&stage, "of the new epoch and the old sign-in", &renewed, &refusal).await;
+    let anew = Forger::new(&stage).await;
+    let bearer = [format!("Bearer {}", anew.token)];
+    assert_eq!(replies(&stage, &bearer).await[0].status, 200, "signed in anew");
+    let stranger = [format!("Bearer {}", anew.with_claim("sid", json!(uuid::Uuid::now_v7())))];
+    assert_refused(&stage, "of no sign-in", &stranger, &refusal).await;
 
     let suspended = Some(OrganizationStatus::Suspended);
     let change = OrganizationChange { status: suspended, ..OrganizationChange::default() };

@@ -13,6 +13,9 @@ const MIN_LINE: usize = 8;
 /// Longer texts are looked for in one kind of quotes only, not in quotes within quotes.
 const MAX_TWICE: usize = 2048;
 
+/// And longer ones than this not in quotes within quotes within quotes.
+const MAX_THRICE: usize = 256;
+
 /// What Python's `urllib.parse.quote` and JavaScript's `encodeURIComponent` leave as it is.
 const UNQUOTED: [&str; 3] = ["_.-~/", "_.-~", "-_.!~*'()"];
 
@@ -54,12 +57,13 @@ impl Forms {
     /// a text of JSON in a field of JSON, or in the message of a `KeyError`.
     fn written(&mut self, text: &str) {
         let once = escapes(text);
-        let again = if text.len() <= MAX_TWICE {
-            once.iter().flat_map(|form| escapes(form)).collect()
-        } else {
-            BTreeSet::new()
+        let within = |forms: &BTreeSet<String>, longest| -> BTreeSet<String> {
+            let quoted = forms.iter().filter(|_| text.len() <= longest);
+            quoted.flat_map(|form| escapes(form)).collect()
         };
-        once.into_iter().chain(again).for_each(|form| self.insert(form));
+        let twice = within(&once, MAX_TWICE);
+        let thrice = within(&twice, MAX_THRICE);
+        once.into_iter().chain(twice).chain(thrice).for_each(|form| self.insert(form));
         self.insert(text);
     }
 
