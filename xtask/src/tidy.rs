@@ -2,6 +2,7 @@
 
 mod access;
 mod arrows;
+mod audited;
 mod length;
 mod paths;
 mod secrets;
@@ -23,6 +24,7 @@ pub fn run(bless: bool) -> anyhow::Result<()> {
     let mut complaints = Vec::new();
     complaints.extend(sentence::check(&sources));
     complaints.extend(arrows::check(&sources));
+    complaints.extend(audited::check(&sources));
     complaints.extend(sql::check(&sources));
     complaints.extend(unguarded::check(&sources));
     complaints.extend(unsafe_code::check(&sources));

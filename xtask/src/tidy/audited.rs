@@ -1,0 +1,66 @@
+//! Whatever changes something says so in an audit, in the same function and transaction.
+
+use super::Complaint;
+use crate::source::Source;
+
+const OPENS: &str = ".write().await";
+/// An entry of its own, or that of both organizations concerned.
+const TELLS: [&str; 2] = [".audit(", "both("];
+
+/// Functions that write without an entry, each with the reason.
+const SILENT: [(&str, &str); 14] = [
+    ("touch_api_key", "that a key was used is in the key"),
+    ("touch_console_session", "that a session was used is in the session"),
+    ("append_logs", "a run's own words"),
+    ("begin_master_key", "the first start of an installation, before anybody is there"),
+    ("begin", "the end of a rotation of the master key tells"),
+    ("remove_rows", "the begin of the purge tells"),
+    ("remove_organization", "the begin of the purge tells"),
+    ("claim", "an execution tells its own life; what is refused is told by `refuse`"),
+    ("finish", "an execution tells its own life"),
+    ("beat", "an execution tells its own life"),
+    ("rescue", "an execution tells its own life"),
+    ("remove_executions", "what is past its retention goes"),
+    ("remove_refresh_tokens", "what has run out goes"),
+    ("renew_setup_link", "the link is printed; its use tells"),
+];
+
+/// Looks through the store's functions, and for reasons that nobody needs any more.
+pub fn check(sources: &[Source]) -> Vec<Complaint> {
+    let store = sources.iter().filter(|source| {
+        source.path.starts_with("crates/store/src/") && source.is(".rs") && !source.is_test()
+    });
+    let (mut complaints, mut used) = (Vec::new(), Vec::new());
+    for source in store {
+        let text = source.text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (name, body) in functions(text).filter(|(_, body)| body.contains(OPENS)) {
+            let tells = TELLS.iter().any(|word| body.contains(word));
+            match SILENT.iter().find(|(silent, _)| *silent == name) {
+                Some((silent, _)) if !tells => used.push(*silent),
+                None if !tells && name != "write" => complaints.push(format!(
+                    "{}: `{name}` writes and is in no audit; see xtask/src/tidy/audited.rs",
+                    source.path
+                )),
+                _ => {}
+            }
+        }
+    }
+    let idle = SILENT.iter().filter(|(name, _)| !used.contains(name));
+    complaints.extend(idle.map(|(name, _)| {
+        format!("xtask/src/tidy/audited.rs: `{name}` needs no reason to be silent")
+    }));
+    complaints
+}
+
+/// Each asynchronous function with its text, up to the brace that ends it.
+fn functions(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split("async fn ").skip(1).filter_map(|rest| {
+        let name = rest.split(['(', '<']).next()?;
+        let (open, mut depth) = (rest.find('{')?, 0);
+        let end = rest[open..].char_indices().find_map(|(at, letter)| {
+            depth += i32::from(letter == '{') - i32::from(letter == '}');
+            (depth == 0).then_some(open + at)
+        })?;
+        Some((name, &rest[..end]))
+    })
+}
