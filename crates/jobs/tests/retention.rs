@@ -3,7 +3,6 @@
 
 use domain::{
     Actor, ExecutionId, Role, Scope, Timestamp, UserId,
-    analysis::Workflow,
     execution::{LogLevel, LogLine, Outcome, Status},
 };
 use jobs::{Clock, Retention};
@@ -41,16 +40,7 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let world = World::new().await;
-        let workflow = Workflow {
-            name: "w".to_owned(),
-            function: "w".to_owned(),
-            line: 1,
-            description: String::new(),
-            is_async: false,
-            parameters: json!({}),
-            options: serde_json::Map::new(),
-        };
-        world.write_with(Scope::Global, "w.py", "x", vec![workflow]).await;
+        world.write_with(Scope::Global, "w.py", "x", vec![testkit::world::workflow("w")]).await;
         Self { world, clock: Arc::new(Hand(AtomicI64::new(NOW.0))) }
     }
 

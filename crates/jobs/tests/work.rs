@@ -3,7 +3,6 @@
 
 use domain::{
     ExecutionId, Timestamp,
-    analysis::Workflow,
     execution::{Outcome, Status},
 };
 use jobs::{Bells, Clock, Held, LEASE, Work};
@@ -34,16 +33,7 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let world = World::new().await;
-        let workflow = Workflow {
-            name: "w".to_owned(),
-            function: "w".to_owned(),
-            line: 1,
-            description: String::new(),
-            is_async: false,
-            parameters: serde_json::json!({}),
-            options: serde_json::Map::new(),
-        };
-        world.write_with(world.acme, "w.py", "x", vec![workflow]).await;
+        world.write_with(world.acme, "w.py", "x", vec![testkit::world::workflow("w")]).await;
         Self { world, bells: Bells::default(), stop: CancellationToken::new() }
     }
 

@@ -253,7 +253,8 @@ impl System {
         let Some(found) = found.map(Organization::try_from).transpose()? else {
             return Ok(false);
         };
-        // Its audit and the history of its settings go with it; that it is gone stays in the audit of whoever deleted it.
+        // Its audit and the history of its settings go with it; that it is gone stays in the audit
+        // of whoever deleted it.
         write.system().run(BEGIN_PURGE, [id.0.into(), now.0.into()]).await?;
         let own = write.tenant(scope);
         own.run(FORGET_SETTINGS, [id.0.into()]).await?;

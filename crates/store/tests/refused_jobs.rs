@@ -2,7 +2,7 @@
 //! audit, and keeps nobody else waiting.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use domain::{Access, ExecutionId, OrganizationId, Scope, analysis::Workflow, execution::Status};
+use domain::{Access, ExecutionId, OrganizationId, Scope, execution::Status};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use std::time::Duration;
 use store::{
@@ -16,16 +16,7 @@ use uuid::Uuid;
 
 async fn world() -> World {
     let world = World::new().await;
-    let workflow = Workflow {
-        name: "w".to_owned(),
-        function: "w".to_owned(),
-        line: 1,
-        description: String::new(),
-        is_async: false,
-        parameters: serde_json::json!({}),
-        options: serde_json::Map::new(),
-    };
-    world.write_with(Scope::Global, "w.py", "x", vec![workflow]).await;
+    world.write_with(Scope::Global, "w.py", "x", vec![testkit::world::workflow("w")]).await;
     world
 }
 
