@@ -3,7 +3,7 @@
 //! An organization that is being purged is marked and suspended first, so that a server that dies
 //! in between finds it at its next start and goes on.
 
-use crate::{Organization, StoreError, System, sqlite};
+use crate::{Organization, StoreError, System, engine};
 use domain::{Access, OrganizationId, Scope, Timestamp, audit::Event};
 use sea_orm::FromQueryResult;
 use serde_json::json;
@@ -155,7 +155,7 @@ impl System {
             return Err(PurgeError::Provider);
         }
         let Organization { slug, name, .. } = found;
-        let write = self.write().await?;
+        let write = self.write(scope).await?;
         // Marked already means told already.
         if write.system().run(MARK, [id.0.into(), now.0.into()]).await? > 0 {
             let event =
@@ -186,10 +186,11 @@ impl System {
     }
 
     async fn remove_rows(&self, id: OrganizationId) -> Result<(), StoreError> {
+        let scope = Scope::Organization(id);
         for (_, sql) in STATEMENTS {
             loop {
-                let write = self.write().await?;
-                let gate = write.tenant(Scope::Organization(id));
+                let write = self.write(scope).await?;
+                let gate = write.tenant(scope);
                 let removed = gate.run(sql, [id.0.into(), BATCH.into()]).await?;
                 write.commit().await?;
                 if removed < BATCH as u64 {
@@ -202,12 +203,12 @@ impl System {
 
     /// Whether it is gone; not while rows refer to it.
     async fn remove_organization(&self, id: OrganizationId) -> Result<bool, StoreError> {
-        let write = self.write().await?;
+        let write = self.write(Scope::Organization(id)).await?;
         let ended = [PROVIDER.column().into(), id.0.into()];
         write.tenant(PROVIDER).run(END_ACTING, ended).await?;
         match write.system().run(REMOVE, [id.0.into()]).await {
             Ok(_) => write.commit().await.map(|()| true),
-            Err(StoreError::Database(error)) if sqlite::is_foreign_key(&error) => Ok(false),
+            Err(StoreError::Database(error)) if engine::is_foreign_key(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }
