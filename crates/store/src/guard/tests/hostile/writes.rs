@@ -33,6 +33,7 @@ pub(super) const WRITES: &[(&str, &str)] = &[
     ("INSERT INTO users (organization_id, id) SELECT $1, id FROM users", UNPROVEN),
     ("INSERT INTO users (organization_id, id) SELECT $1, $2, $3", INSERT),
     ("INSERT INTO users (organization_id, id) SELECT $1", INSERT),
+    ("INSERT INTO users (organization_id, id) (SELECT $1, $2)", INSERT),
     ("INSERT INTO users (organization_id, id) SELECT $1, $2 UNION SELECT 'x', $3", INSERT),
     (
         "INSERT INTO users (organization_id) WITH c AS (SELECT 1 AS organization_id) SELECT organization_id FROM c",
