@@ -88,6 +88,11 @@ pub(super) const WRITES: &[(&str, &str)] = &[
         "DELETE FROM users USING executions e WHERE users.organization_id = $1 AND e.organization_id = $1",
         SHAPE,
     ),
+    ("WITH c AS (SELECT 1) DELETE FROM users, c WHERE users.organization_id = $1", SHAPE),
+    (
+        "DELETE FROM users, executions e WHERE users.organization_id = $1 AND e.organization_id = $1",
+        SHAPE,
+    ),
     ("DELETE FROM users WHERE organization_id = $1 LIMIT 1", ANY),
     ("DELETE FROM organizations WHERE id = $1", "is not open"),
 ];
