@@ -1,6 +1,7 @@
 //! `bifrost admin`: organizations and users, directly in the database.
 
 mod credentials;
+mod moving;
 mod removal;
 mod signing_keys;
 
@@ -66,6 +67,12 @@ pub async fn run(options: AdminOptions) -> anyhow::Result<ExitCode> {
         AdminAction::RotateSigningKey { json } => signing_keys::rotate(options.places, json)?,
         AdminAction::RetireSigningKey { kid, json } => {
             signing_keys::retire(options.places, kid.as_deref(), json)?;
+        }
+        AdminAction::Export(options_of_export) => {
+            moving::export(options.places, options_of_export).await?;
+        }
+        AdminAction::Import(options_of_import) => {
+            moving::import(options.places, options_of_import).await?;
         }
         AdminAction::VerifyAudit { organization, against, json } => {
             let store = open(options.places).await?;

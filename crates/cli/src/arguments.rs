@@ -274,6 +274,10 @@ pub enum AdminAction {
         #[arg(long)]
         yes: bool,
     },
+    /// Write everything, or one organization, to a file that `import` reads; servers go on
+    Export(ExportOptions),
+    /// Read what `export` wrote into this database; run it again if it was interrupted
+    Import(ImportOptions),
     /// Follow the audits from their first entries to their last; 1 if one does not hang together
     VerifyAudit {
         /// Short name of one organization [default: all, and Global]
@@ -286,6 +290,45 @@ pub enum AdminAction {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct ExportOptions {
+    /// File to write, or `-` for standard output
+    #[arg(long)]
+    pub to: PathBuf,
+    /// Short name of one organization [default: all, and Global]
+    #[arg(long, value_parser = Slug::parse)]
+    pub organization: Option<Slug>,
+    /// Leave out what is sealed, and say what has to be set again
+    #[arg(long)]
+    pub without_secrets: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportOptions {
+    /// File that `export` wrote, or `-` for standard input
+    #[arg(long)]
+    pub from: PathBuf,
+    /// Another short name for the one organization in the file
+    #[arg(long = "as", value_name = "SLUG", value_parser = Slug::parse)]
+    pub slug: Option<Slug>,
+    /// File that holds the master key of the instance the export comes from, where it is not this
+    /// one's: the secrets are wrapped with this one's
+    #[arg(long)]
+    pub old_master_key_file: Option<PathBuf>,
+    /// Only go on with an import that was interrupted
+    #[arg(long)]
+    pub resume: bool,
+    /// Take audits that do not hang together as they are
+    #[arg(long)]
+    pub allow_broken_audit: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

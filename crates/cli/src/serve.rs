@@ -56,6 +56,7 @@ impl Server {
     pub async fn start(options: Serve) -> anyhow::Result<Self> {
         options.data.create_directory()?;
         let store = Store::create(&options.data.database_url).await?;
+        store.require_imported().await?;
         store.unlock(options.data.master_key.clone(), SystemClock.now()).await?;
         check_walls(&store, options.isolation).await?;
         let runner = start_runner(&options.data, store.clone(), options.python.clone()).await?;

@@ -5,7 +5,7 @@ use std::{
     io::{IsTerminal, Write},
     process::ExitCode,
 };
-use store::{CreateOrganizationError, CreateUserError};
+use store::{CreateOrganizationError, CreateUserError, MoveError};
 use tracing_subscriber::EnvFilter;
 
 /// Sends the log to standard error.
@@ -36,6 +36,21 @@ pub fn print(line: &str) {
     }
 }
 
+/// A line to standard error that the next one replaces, where somebody looks on.
+pub fn tick(line: &str) {
+    match std::io::stderr().is_terminal() {
+        true => eprint!("\r\x1b[2K{line}"),
+        false => say(line),
+    }
+}
+
+/// Ends the line that would be replaced.
+pub fn end_ticks() {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[2K");
+    }
+}
+
 /// Data as one line of JSON.
 pub fn print_json(value: &serde_json::Value) {
     print(&value.to_string());
@@ -46,6 +61,7 @@ pub fn print_json(value: &serde_json::Value) {
 pub fn failed(error: &anyhow::Error) -> ExitCode {
     say(&format!("error: {error:#}"));
     let is_taken = matches!(error.downcast_ref(), Some(CreateOrganizationError::SlugTaken(_)))
-        || matches!(error.downcast_ref(), Some(CreateUserError::EmailTaken(_)));
+        || matches!(error.downcast_ref(), Some(CreateUserError::EmailTaken(_)))
+        || error.downcast_ref().is_some_and(MoveError::is_conflict);
     ExitCode::from(if is_taken { 3 } else { 1 })
 }

@@ -45,6 +45,8 @@ pub enum Reason {
     Health,
     /// Holding the master key against the database, and rotating it.
     Keys,
+    /// Exporting and importing.
+    Move,
 }
 
 /// One organization's view, or Global's: whatever the [`Access`] was made for.
@@ -121,6 +123,11 @@ impl Store {
     /// What a caretaker may see.
     pub fn system(&self, reason: Reason) -> System {
         System { db: self.0.clone(), reason }
+    }
+
+    /// Whether texts may have a NUL character.
+    pub(crate) fn keeps_nul(&self) -> bool {
+        self.0.engine.keeps_nul()
     }
 
     pub(crate) async fn engine_listener(&self) -> Result<Option<Listener>, StoreError> {
@@ -204,6 +211,16 @@ pub(crate) struct Snapshot<'a> {
 }
 
 impl Snapshot<'_> {
+    /// Statements for one scope.
+    pub(crate) fn tenant(&self, scope: Scope) -> Gate<'_> {
+        Gate::new(Line::Transaction(&self.transaction), self.guard, Bound::Tenant(scope.column()))
+    }
+
+    /// Statements of a caretaker.
+    pub(crate) fn system(&self) -> Gate<'_> {
+        Gate::new(Line::Transaction(&self.transaction), self.guard, Bound::System)
+    }
+
     pub(crate) fn gate(&self) -> Gate<'_> {
         Gate::new(
             Line::Transaction(&self.transaction),
@@ -286,6 +303,12 @@ impl System {
     /// Makes what was deleted unreadable in the files too, as far as the engine can.
     pub(crate) async fn forget_removed(&self) -> Result<(), StoreError> {
         self.db.engine.forget_removed().await
+    }
+
+    /// One moment of the whole database.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
+        let transaction = self.db.engine.snapshot(Bound::System).await?;
+        Ok(Snapshot { transaction, guard: &self.db.guard, scope: Scope::Global })
     }
 
     /// A transaction that writes, alone in `scope`.

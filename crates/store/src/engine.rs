@@ -161,6 +161,14 @@ impl Engine {
         }
     }
 
+    /// Whether texts may have a NUL character.
+    pub(crate) fn keeps_nul(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(_) => false,
+        }
+    }
+
     /// Whether the walls that the engine itself puts up stand; what is missing if not.
     pub(crate) async fn missing_walls(&self) -> Result<Vec<String>, StoreError> {
         match self {

@@ -38,6 +38,12 @@ pub enum StoreError {
     /// A URL this build cannot serve.
     #[error("`{0}` is not a database this build can use; give `sqlite:PATH` or `postgres://…`")]
     Unsupported(String),
+    /// Some rows of an instance are there and others are not.
+    #[error(
+        "an import into this database is not finished; run `bifrost admin import` again with the \
+         same file, or start over with an empty database"
+    )]
+    HalfImported,
     /// The statement guard said no: a fault of the program, nothing was sent.
     #[error("statement refused: {0}")]
     Refused(#[from] Refusal),

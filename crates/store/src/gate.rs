@@ -8,7 +8,7 @@ use crate::{
     engine::{Checked, Line},
     guard::{Guard, Mode},
 };
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{FromQueryResult, QueryResult, Value};
 use uuid::Uuid;
 
 /// For whom a statement runs.
@@ -38,8 +38,27 @@ impl<'a> Gate<'a> {
         sql: &'static str,
         values: [Value; N],
     ) -> Result<u64, StoreError> {
+        let statement = self.checked(sql, values.into())?;
+        self.line.run(statement).await
+    }
+
+    /// As [`Gate::run`], with as many values as a list of columns has.
+    pub(crate) async fn run_list(
+        &self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<u64, StoreError> {
         let statement = self.checked(sql, values)?;
         self.line.run(statement).await
+    }
+
+    /// As [`Gate::all`], with as many values as a key has, and rows as they come.
+    pub(crate) async fn all_list(
+        &self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Vec<QueryResult>, StoreError> {
+        self.line.rows(self.checked(sql, values)?).await
     }
 
     /// The first row, if there is one.
@@ -57,15 +76,11 @@ impl<'a> Gate<'a> {
         sql: &'static str,
         values: [Value; N],
     ) -> Result<Vec<T>, StoreError> {
-        let rows = self.line.rows(self.checked(sql, values)?).await?;
+        let rows = self.line.rows(self.checked(sql, values.into())?).await?;
         Ok(rows.iter().map(|row| T::from_query_result(row, "")).collect::<Result<_, _>>()?)
     }
 
-    fn checked<const N: usize>(
-        &self,
-        sql: &'static str,
-        values: [Value; N],
-    ) -> Result<Checked, StoreError> {
+    fn checked(&self, sql: &'static str, values: Vec<Value>) -> Result<Checked, StoreError> {
         let (mode, organization) = match self.bound {
             Bound::Tenant(organization) => (Mode::Tenant, organization),
             Bound::System => (Mode::System, Uuid::nil()),
@@ -74,6 +89,6 @@ impl<'a> Gate<'a> {
             tracing::error!(%refusal, sql, "statement refused");
             return Err(refusal.into());
         }
-        Ok(Checked { bound: self.bound, sql, values: values.into() })
+        Ok(Checked { bound: self.bound, sql, values })
     }
 }

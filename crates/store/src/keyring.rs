@@ -3,6 +3,7 @@
 use crate::{
     Reason, Store, StoreError, System,
     db::Write,
+    gate::Gate,
     master_key::{MasterKey, MasterKeyError, MasterKeySource},
     sealing::{DoesNotOpen, Place, nonce},
 };
@@ -80,7 +81,8 @@ fn place() -> Place<'static> {
     }
 }
 
-fn opens(key: &MasterKey, check: &[u8]) -> bool {
+/// Whether `key` is the one that a check was sealed with.
+pub(crate) fn opens(key: &MasterKey, check: &[u8]) -> bool {
     key.0.open(place(), check).is_ok_and(|known| *known == KNOWN)
 }
 
@@ -117,10 +119,15 @@ impl Store {
     }
 }
 
+/// What tells the right key from others.
+pub(crate) async fn read_check(gate: &Gate<'_>) -> Result<Option<Vec<u8>>, StoreError> {
+    let check = gate.one::<Check, 0>(READ, []).await?;
+    Ok(check.map(|check| check.sealed))
+}
+
 impl System {
     async fn master_key_check(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        let check = self.gate().one::<Check, 0>(READ, []).await?;
-        Ok(check.map(|check| check.sealed))
+        read_check(&self.gate()).await
     }
 
     /// Ties a database to its first key; another process may have been faster with another one.
@@ -133,7 +140,7 @@ impl System {
     }
 
     /// The key of `source` that fits the database.
-    async fn fitting(&self, source: &MasterKeySource) -> Result<MasterKey, UnlockError> {
+    pub(crate) async fn fitting(&self, source: &MasterKeySource) -> Result<MasterKey, UnlockError> {
         let candidates = source.candidates()?;
         if candidates.is_empty() {
             return Err(UnlockError::Missing(source.to_string()));

@@ -31,6 +31,7 @@ mod master_key;
 mod master_rotation;
 mod migrations;
 mod modules;
+mod moving;
 mod news;
 mod organizations;
 mod postgres;
@@ -70,6 +71,10 @@ pub use master_key::{MasterKey, MasterKeyError, MasterKeySource};
 pub use master_rotation::{MasterRotation, RotationError};
 pub use migrations::MigrationState;
 pub use modules::{ModuleFile, Offers};
+pub use moving::{
+    Content, Export, Exported, Footer, Header, Import, Imported, LeftOut, Manifest, MoveError,
+    Progress, Tell, examine,
+};
 pub use news::{Heard, News, NewsListener, NewsTeller};
 pub use organizations::{
     CreateOrganizationError, DeleteOrganizationError, NewOrganization, Organization,

@@ -213,6 +213,7 @@ impl System {
         let write = self.write(Scope::Organization(id)).await?;
         let ended = [PROVIDER.column().into(), id.0.into()];
         write.tenant(PROVIDER).run(END_ACTING, ended).await?;
+        write.forget_import(id.0).await?;
         match write.system().run(REMOVE, [id.0.into()]).await {
             Ok(_) => write.commit().await.map(|()| true),
             Err(StoreError::Database(error)) if engine::is_foreign_key(&error) => Ok(false),

@@ -22,6 +22,7 @@ pub const CATALOG: Catalog = Catalog {
         Table::new("config_values", Kind::Shared),
         Table::new("data_keys", Kind::Shared).for_caretakers(),
         Table::new("master_key_check", Kind::Platform).for_caretakers(),
+        Table::new("imports", Kind::Platform).for_caretakers(),
     ],
 };
 

@@ -21,7 +21,7 @@ const SHARED: &[&str] = &[
 ];
 
 /// Tables without an owner, which no tenant's statement names.
-const PLATFORM: &[&str] = &["master_key_check"];
+const PLATFORM: &[&str] = &["master_key_check", "imports"];
 
 /// The tables as the migrations make them, not as the guard's catalog has them.
 fn tables() -> Tables {

@@ -116,11 +116,11 @@ fn unescaped(literal: &str) -> String {
     panic!("a literal that does not end: {literal:.60}")
 }
 
-/// Every call of the gate's three methods.
+/// Every call of the gate's methods.
 pub fn calls() -> Vec<Call> {
     let mut found = Vec::new();
     for (file, text) in sources() {
-        for method in [".run", ".one", ".all"] {
+        for method in [".run", ".one", ".all", ".run_list", ".all_list"] {
             for (at, _) in text.match_indices(method) {
                 let rest = &text[at + method.len()..];
                 if let Some(argument) = first_argument(rest) {
