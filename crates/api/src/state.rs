@@ -10,6 +10,7 @@ use crate::{
     sign_in_limit::SignInLimit,
     tokens::Tokens,
 };
+use cache::Cache;
 use domain::{Timestamp, analysis::Analyser};
 use jobs::{Bells, Clock};
 use std::{ops::Deref, sync::Arc};
@@ -19,6 +20,8 @@ use store::{Scoped, Store};
 pub struct ApiParts {
     /// Everything that lasts.
     pub store: Store,
+    /// Where contents of files are kept beside the store.
+    pub cache: Cache,
     /// Wakes workers, and tells of executions that move.
     pub bells: Bells,
     /// Reads Python before it is written.
@@ -40,6 +43,7 @@ pub struct ApiState(Arc<Shared>);
 /// The inside of [`ApiState`].
 pub struct Shared {
     pub(crate) store: Store,
+    pub(crate) cache: Cache,
     pub(crate) bells: Bells,
     pub(crate) analyser: Arc<dyn Analyser>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -61,6 +65,7 @@ impl ApiState {
             sessions: Sessions::new(parts.store.clone()),
             denials: Denials::new(parts.store.clone()),
             store: parts.store,
+            cache: parts.cache,
             bells: parts.bells,
             analyser: parts.analyser,
             clock: parts.clock,

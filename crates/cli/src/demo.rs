@@ -67,6 +67,7 @@ fn serve_options(options: &DemoOptions, directory: std::path::PathBuf) -> Serve 
             master_key: MasterKeySource::DataDirectory(directory.clone()),
             directory,
             database_url,
+            redis: None,
         },
         listen: if options.serve { options.listen } else { anywhere },
         role: Role::All,

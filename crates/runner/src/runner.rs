@@ -12,11 +12,11 @@ use crate::{
 };
 use cache::Cache;
 use domain::{Access, Scope, analysis::Analyser};
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc, time::Instant};
 use store::Store;
 
 /// Bytes of a cache that nobody gave: what was let go of the bundles' memory comes back from it.
-const CACHE_MEMORY: u64 = 32 * 1024 * 1024;
+pub const CACHE_MEMORY: u64 = 32 * 1024 * 1024;
 
 /// How to set up a [`Runner`].
 #[derive(Clone, Debug)]
@@ -114,11 +114,19 @@ impl Runner {
         execution::run(Tools { bundles, runs, sources, analyser, scratches }, request)
     }
 
-    /// Builds Global's bundle, which every run needs, before anybody waits for it.
-    pub async fn warm_up(&self, access: &Access) -> Result<(), NotStarted> {
+    /// Builds Global's bundle, which every run needs, before anybody waits for it. When that fails
+    /// the first run tries again.
+    pub async fn warm_up(&self, access: &Access) {
+        let begun = Instant::now();
+        tracing::info!("warming up: loading Global's files");
         let wanted = Wanted { access, owner: Scope::Global, slug: "global", generation: 0 };
-        self.inner.bundles.get(wanted).await?;
-        Ok(())
+        match self.inner.bundles.get(wanted).await {
+            Ok(bundle) => {
+                let (generation, milliseconds) = (bundle.generation, begun.elapsed().as_millis());
+                tracing::info!(generation, milliseconds, "warm: Global's files are loaded");
+            }
+            Err(error) => tracing::warn!(%error, "Global's files could not be loaded ahead"),
+        }
     }
 
     /// Reads Python files without running them, for the rooms that write files.
