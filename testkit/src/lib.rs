@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "a test may print")]
 
 pub mod client;
+pub mod database;
 pub mod document;
 pub mod marks;
 pub mod patience;

@@ -1,6 +1,6 @@
 //! The real `bifrost` program on a private port, with a data directory of its own.
 
-use crate::Client;
+use crate::{Client, database};
 use std::{
     ffi::OsStr,
     io::{BufRead, BufReader, Write},
@@ -22,10 +22,27 @@ pub struct ServerOptions {
     pub environment: Vec<(String, String)>,
 }
 
+/// A data directory and its database; gone with the value.
+struct DataDirectory(TempDir);
+
+impl DataDirectory {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        database::create(directory.path());
+        Self(directory)
+    }
+}
+
+impl Drop for DataDirectory {
+    fn drop(&mut self) {
+        database::remove(self.0.path());
+    }
+}
+
 /// A running server; killed with the value.
 pub struct Server {
     options: ServerOptions,
-    directory: Arc<TempDir>,
+    directory: Arc<DataDirectory>,
     child: Child,
     /// Its address, as `http://127.0.0.1:PORT`.
     pub url: String,
@@ -43,7 +60,7 @@ impl Server {
 
     /// Starts a server on an empty data directory.
     pub fn with(options: ServerOptions) -> Self {
-        let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+        let directory = Arc::new(DataDirectory::new());
         Self::start_in(options, directory)
     }
 
@@ -54,10 +71,11 @@ impl Server {
         Self::start_in(options, self.directory.clone())
     }
 
-    fn start_in(options: ServerOptions, directory: Arc<TempDir>) -> Self {
+    fn start_in(options: ServerOptions, directory: Arc<DataDirectory>) -> Self {
         let mut child = Command::new(&options.program)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(directory.path())
+            .arg(directory.0.path())
+            .args(["--database-url", &database::url(directory.0.path())])
             .args(&options.arguments)
             .envs(options.environment.iter().cloned())
             .stdin(Stdio::null())
@@ -85,7 +103,7 @@ impl Server {
 
     /// The data directory.
     pub fn data_dir(&self) -> &Path {
-        self.directory.path()
+        self.directory.0.path()
     }
 
     /// The process id.
@@ -132,7 +150,8 @@ impl Server {
         let mut child = Command::new(&self.options.program)
             .args(arguments)
             .arg("--data-dir")
-            .arg(self.directory.path())
+            .arg(self.directory.0.path())
+            .args(["--database-url", &database::url(self.directory.0.path())])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

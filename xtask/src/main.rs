@@ -1,6 +1,7 @@
 //! Chores of this repository: `cargo xtask tidy` holds the rules that no compiler knows.
 #![allow(clippy::print_stdout, reason = "a chore talks to people")]
 
+mod servers;
 mod source;
 mod tidy;
 
@@ -12,6 +13,10 @@ fn main() -> anyhow::Result<()> {
     match words.as_slice() {
         ["tidy"] => tidy::run(false),
         ["tidy", "--bless"] => tidy::run(true),
-        _ => bail!("usage: cargo xtask tidy [--bless]   (--bless rewrites the golden lists)"),
+        ["servers", "--", command @ ..] => servers::run(command),
+        _ => bail!(
+            "usage: cargo xtask tidy [--bless]   (--bless rewrites the golden lists)\n       \
+             cargo xtask servers -- COMMAND [ARGUMENT…]   (PostgreSQL beside the command)"
+        ),
     }
 }

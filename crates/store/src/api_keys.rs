@@ -187,7 +187,7 @@ impl System {
         id: ApiKeyId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let write = self.write().await?;
+        let write = self.write(scope).await?;
         let values = [scope.column().into(), id.0.into(), now.0.into()];
         write.tenant(scope).run(TOUCH, values).await?;
         write.commit().await

@@ -171,7 +171,7 @@ fn action_range(action: Option<&str>) -> (String, String) {
     match action {
         None => (String::new(), "\u{10ffff}".to_owned()),
         Some(noun) if noun.ends_with('.') => (noun.to_owned(), format!("{noun}\u{10ffff}")),
-        Some(action) => (action.to_owned(), format!("{action}\u{0}")),
+        Some(action) => (action.to_owned(), format!("{action}\u{1}")),
     }
 }
 
@@ -184,7 +184,7 @@ impl System {
         event: Event,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let write = self.write().await?;
+        let write = self.write(owner).await?;
         write.audit(owner, actor, event, now).await?;
         write.commit().await
     }
@@ -198,7 +198,7 @@ impl System {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let write = self.write().await?;
+        let write = self.write(home).await?;
         for owner in [home, target] {
             write.audit(owner, actor, Event::done("auth.act", slug), now).await?;
         }

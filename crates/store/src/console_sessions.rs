@@ -88,7 +88,7 @@ impl System {
         person: &Actor,
     ) -> Result<(), StoreError> {
         let owner = || scope.column().into();
-        let write = self.write().await?;
+        let write = self.write(scope).await?;
         let gate = write.tenant(scope);
         gate.run(SWEEP, [owner(), new.user.0.into(), new.now.0.into()]).await?;
         let values = [
@@ -132,7 +132,7 @@ impl System {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let [owner, hash] = key(scope, hash);
-        let write = self.write().await?;
+        let write = self.write(scope).await?;
         write.tenant(scope).run(TOUCH, [owner, hash, now.0.into()]).await?;
         write.commit().await
     }
@@ -158,7 +158,7 @@ impl System {
             change.ends_at.0.into(),
             change.now.0.into(),
         ];
-        let write = self.write().await?;
+        let write = self.write(scope).await?;
         if write.tenant(scope).run(CHANGE, values).await? == 0 {
             return Ok(false);
         }
@@ -177,7 +177,7 @@ impl System {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let write = self.write().await?;
+        let write = self.write(scope).await?;
         if write.tenant(scope).run(DELETE, key(scope, hash)).await? > 0 {
             let event = Event::done("auth.sign_out", actor.label());
             write.audit(scope, actor, event, now).await?;

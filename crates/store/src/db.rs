@@ -2,13 +2,13 @@
 
 use crate::{
     StoreError,
+    engine::{Beside, Engine, Line, Transaction},
     gate::{Bound, Gate},
     guard::{CATALOG, Guard},
     keyring::Keyring,
-    migrations, sqlite,
+    migrations,
 };
 use domain::{Access, Scope};
-use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode};
 use std::sync::{Arc, OnceLock};
 
 /// The database. Cheap to clone; nothing can be asked of it without saying for whom.
@@ -16,9 +16,8 @@ use std::sync::{Arc, OnceLock};
 pub struct Store(Arc<Db>);
 
 struct Db {
-    connection: DatabaseConnection,
+    engine: Engine,
     guard: Guard,
-    writers: sqlite::Writers,
     /// Opens what is sealed; there once the store is unlocked.
     keyring: OnceLock<Keyring>,
 }
@@ -62,55 +61,55 @@ pub struct System {
 }
 
 impl Store {
-    /// Opens a database that is up to date. `url` is `sqlite:PATH`.
+    /// Opens a database that is up to date. `url` is `sqlite:PATH` or `postgres://…`.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let store = Self::open_unmigrated(url, false).await?;
-        migrations::require_current(&store.0.connection).await?;
+        migrations::require_current(&store.0.engine).await?;
         Ok(store)
     }
 
-    /// Opens a database, creates it if it is not there, and brings it up to date.
+    /// Opens a database, creates it if it is a file that is not there, and brings it up to date.
     pub async fn create(url: &str) -> Result<Self, StoreError> {
         let store = Self::open_unmigrated(url, true).await?;
-        migrations::up(&store.0.connection).await?;
+        migrations::up(&store.0.engine).await?;
         Ok(store)
     }
 
     /// As [`Store::create`], with a guard that lets everything through.
     #[cfg(feature = "unguarded")]
     pub async fn create_unguarded(url: &str) -> Result<Self, StoreError> {
-        let connection = sqlite::connect(url, true).await?;
-        migrations::up(&connection).await?;
-        let (guard, writers) = (Guard::off(), sqlite::Writers::default());
-        let keyring = OnceLock::new();
-        Ok(Self(Arc::new(Db { connection, guard, writers, keyring })))
+        let engine = Engine::open(url, true).await?;
+        migrations::up(&engine).await?;
+        Ok(Self::of(engine, Guard::off()))
     }
 
     /// Opens a database whatever its migrations, to change them.
     pub async fn open_unmigrated(url: &str, create: bool) -> Result<Self, StoreError> {
-        if !url.starts_with("sqlite:") {
-            let scheme = url.split(':').next().unwrap_or_default();
-            return Err(StoreError::Unsupported(scheme.to_owned()));
-        }
-        let connection = sqlite::connect(url, create).await?;
-        let (guard, writers) = (Guard::new(CATALOG), sqlite::Writers::default());
-        let keyring = OnceLock::new();
-        Ok(Self(Arc::new(Db { connection, guard, writers, keyring })))
+        Ok(Self::of(Engine::open(url, create).await?, Guard::new(CATALOG)))
+    }
+
+    fn of(engine: Engine, guard: Guard) -> Self {
+        Self(Arc::new(Db { engine, guard, keyring: OnceLock::new() }))
     }
 
     /// Applies what is missing; the names of what was applied.
     pub async fn migrate_up(&self) -> Result<Vec<String>, StoreError> {
-        migrations::up(&self.0.connection).await
+        migrations::up(&self.0.engine).await
     }
 
     /// Takes back the last `steps` migrations, or all; the names of what was taken back.
     pub async fn migrate_down(&self, steps: Option<u32>) -> Result<Vec<String>, StoreError> {
-        migrations::down(&self.0.connection, steps).await
+        migrations::down(&self.0.engine, steps).await
     }
 
     /// Every migration and whether it is applied.
     pub async fn migration_status(&self) -> Result<Vec<migrations::MigrationState>, StoreError> {
-        migrations::status(&self.0.connection).await
+        migrations::status(&self.0.engine).await
+    }
+
+    /// What is missing of the walls that the engine itself has to keep organizations apart.
+    pub async fn missing_walls(&self) -> Result<Vec<String>, StoreError> {
+        self.0.engine.missing_walls().await
     }
 
     /// What `access` may see.
@@ -138,45 +137,43 @@ impl Store {
 /// so that no program can have it.
 #[cfg(test)]
 impl Store {
-    /// Over a connection that was opened in a way of its own.
-    pub(crate) fn over(connection: DatabaseConnection) -> Self {
-        let (guard, writers) = (Guard::new(CATALOG), sqlite::Writers::default());
-        Self(Arc::new(Db { connection, guard, writers, keyring: OnceLock::new() }))
+    /// Over an engine that was opened in a way of its own.
+    pub(crate) fn over(engine: Engine) -> Self {
+        Self::of(engine, Guard::new(CATALOG))
     }
 
     pub(crate) fn guard(&self) -> &Guard {
         &self.0.guard
     }
 
-    pub(crate) fn connection(&self) -> &DatabaseConnection {
-        &self.0.connection
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
     }
 }
 
 impl Db {
-    async fn write(&self) -> Result<Write<'_>, StoreError> {
-        let (turn, transaction) = self.writers.begin(&self.connection).await?;
-        Ok(Write { transaction, guard: &self.guard, keyring: &self.keyring, _turn: turn })
+    async fn write(&self, bound: Bound, beside: Beside) -> Result<Write<'_>, StoreError> {
+        let transaction = self.engine.write(bound, beside).await?;
+        Ok(Write { transaction, guard: &self.guard, keyring: &self.keyring })
     }
 }
 
 /// A transaction that writes. Dropped without [`Write::commit`], nothing happened.
 pub(crate) struct Write<'a> {
-    transaction: DatabaseTransaction,
+    transaction: Transaction,
     guard: &'a Guard,
     keyring: &'a OnceLock<Keyring>,
-    _turn: sqlite::Turn<'a>,
 }
 
 impl Write<'_> {
     /// Statements for one scope.
-    pub(crate) fn tenant(&self, scope: Scope) -> Gate<'_, DatabaseTransaction> {
-        Gate::new(&self.transaction, self.guard, Bound::Tenant(scope.column()))
+    pub(crate) fn tenant(&self, scope: Scope) -> Gate<'_> {
+        Gate::new(Line::Transaction(&self.transaction), self.guard, Bound::Tenant(scope.column()))
     }
 
     /// Statements of a caretaker.
-    pub(crate) fn system(&self) -> Gate<'_, DatabaseTransaction> {
-        Gate::new(&self.transaction, self.guard, Bound::System)
+    pub(crate) fn system(&self) -> Gate<'_> {
+        Gate::new(Line::Transaction(&self.transaction), self.guard, Bound::System)
     }
 
     /// What opens and seals.
@@ -186,20 +183,24 @@ impl Write<'_> {
 
     /// Makes it so.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.transaction.commit().await?)
+        self.transaction.commit().await
     }
 }
 
 /// A transaction that reads: all its statements see the same moment.
 pub(crate) struct Snapshot<'a> {
-    transaction: DatabaseTransaction,
+    transaction: Transaction,
     guard: &'a Guard,
     scope: Scope,
 }
 
 impl Snapshot<'_> {
-    pub(crate) fn gate(&self) -> Gate<'_, DatabaseTransaction> {
-        Gate::new(&self.transaction, self.guard, Bound::Tenant(self.scope.column()))
+    pub(crate) fn gate(&self) -> Gate<'_> {
+        Gate::new(
+            Line::Transaction(&self.transaction),
+            self.guard,
+            Bound::Tenant(self.scope.column()),
+        )
     }
 }
 
@@ -225,9 +226,9 @@ impl Scoped {
         if readable { Ok(owner) } else { Err(StoreError::AnothersFiles) }
     }
 
-    pub(crate) fn gate(&self) -> Gate<'_, DatabaseConnection> {
+    pub(crate) fn gate(&self) -> Gate<'_> {
         let bound = Bound::Tenant(self.scope().column());
-        Gate::new(&self.db.connection, &self.db.guard, bound)
+        Gate::new(Line::Engine(&self.db.engine), &self.db.guard, bound)
     }
 
     /// What opens and seals.
@@ -236,13 +237,20 @@ impl Scoped {
     }
 
     pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
-        let transaction =
-            sqlite::begin(&self.db.connection, SqliteTransactionMode::Deferred).await?;
+        let bound = Bound::Tenant(self.scope().column());
+        let transaction = self.db.engine.snapshot(bound).await?;
         Ok(Snapshot { transaction, guard: &self.db.guard, scope: self.scope() })
     }
 
+    /// A transaction that writes, alone in the asking scope.
     pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
-        self.db.write().await
+        let scope = self.scope();
+        self.db.write(Bound::Tenant(scope.column()), Beside::Nobody(scope)).await
+    }
+
+    /// A transaction that writes beside others of the asking scope.
+    pub(crate) async fn write_beside_others(&self) -> Result<Write<'_>, StoreError> {
+        self.db.write(Bound::Tenant(self.scope().column()), Beside::Others).await
     }
 }
 
@@ -257,21 +265,27 @@ impl System {
         self.reason
     }
 
-    pub(crate) fn gate(&self) -> Gate<'_, DatabaseConnection> {
-        Gate::new(&self.db.connection, &self.db.guard, Bound::System)
+    pub(crate) fn gate(&self) -> Gate<'_> {
+        Gate::new(Line::Engine(&self.db.engine), &self.db.guard, Bound::System)
     }
 
     /// One organization's tables, for what has to happen before anyone is signed in.
-    pub(crate) fn tenant(&self, scope: Scope) -> Gate<'_, DatabaseConnection> {
-        Gate::new(&self.db.connection, &self.db.guard, Bound::Tenant(scope.column()))
+    pub(crate) fn tenant(&self, scope: Scope) -> Gate<'_> {
+        Gate::new(Line::Engine(&self.db.engine), &self.db.guard, Bound::Tenant(scope.column()))
     }
 
     /// Makes what was deleted unreadable in the files too, as far as the engine can.
     pub(crate) async fn forget_removed(&self) -> Result<(), StoreError> {
-        sqlite::forget_removed(&self.db.connection).await
+        self.db.engine.forget_removed().await
     }
 
-    pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
-        self.db.write().await
+    /// A transaction that writes, alone in `scope`.
+    pub(crate) async fn write(&self, scope: Scope) -> Result<Write<'_>, StoreError> {
+        self.db.write(Bound::Tenant(scope.column()), Beside::Nobody(scope)).await
+    }
+
+    /// A transaction that writes beside others.
+    pub(crate) async fn write_beside_others(&self) -> Result<Write<'_>, StoreError> {
+        self.db.write(Bound::System, Beside::Others).await
     }
 }

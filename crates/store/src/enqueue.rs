@@ -76,7 +76,7 @@ impl Scoped {
     /// Accepts an execution: its row and its place in the queue in one transaction.
     pub async fn enqueue(&self, new: NewExecution<'_>) -> Result<Enqueued, EnqueueError> {
         let owner = self.scope().column();
-        let write = self.write().await?;
+        let write = self.write_beside_others().await?;
         let gate = write.tenant(self.scope());
         if let Some(key) = &new.idempotency_key {
             let earlier = gate.one::<Row, 2>(BY_KEY, [owner.into(), key.as_str().into()]).await?;

@@ -12,6 +12,12 @@ pub enum StoreError {
     /// The file or its directory cannot be written.
     #[error("the database is read-only; check the owner and mode of its file and directory")]
     ReadOnly,
+    /// A server that does not answer, or breaks off.
+    #[error("the database does not answer ({0}); check that it runs and that its address is right")]
+    Unavailable(String),
+    /// The database would not keep organizations apart.
+    #[error("the walls of the database are not whole: {0}; run `bifrost migrate up` as its owner")]
+    Walls(String),
     /// No space left.
     #[error("the disk of the database is full; make room and try again")]
     Full,
@@ -30,7 +36,7 @@ pub enum StoreError {
     #[error("the database lacks {0} migration(s); run `bifrost migrate up`")]
     Outdated(usize),
     /// A URL this build cannot serve.
-    #[error("`{0}` is not a database this build can use; give `sqlite:PATH`")]
+    #[error("`{0}` is not a database this build can use; give `sqlite:PATH` or `postgres://…`")]
     Unsupported(String),
     /// The statement guard said no: a fault of the program, nothing was sent.
     #[error("statement refused: {0}")]
@@ -68,19 +74,15 @@ impl StoreError {
 
     /// Whether trying again later may help.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Locked | Self::Full)
+        matches!(self, Self::Locked | Self::Full | Self::Unavailable(_))
     }
 }
 
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
-        match crate::sqlite::primary_code(&error) {
-            Some(5 | 6) => Self::Locked,
-            Some(8) => Self::ReadOnly,
-            Some(13) => Self::Full,
-            Some(14) => Self::CannotOpen("the given path".to_owned()),
-            Some(11 | 26) => Self::Damaged(error.to_string()),
-            _ => Self::Database(error),
+        match crate::engine::meaning(&error) {
+            Some(meaning) => meaning,
+            None => Self::Database(error),
         }
     }
 }

@@ -5,7 +5,7 @@ use domain::{
     ExecutionId, Scope, Timestamp,
     execution::{LogLevel, LogLine},
 };
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::FromQueryResult;
 
 /// A line with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,15 +63,15 @@ impl Scoped {
 
     /// Appends lines to the log of an execution of the asking scope.
     pub async fn append_logs(&self, id: ExecutionId, lines: &[LogLine]) -> Result<(), StoreError> {
-        let write = self.write().await?;
+        let write = self.write_beside_others().await?;
         append(&write.tenant(self.scope()), self.scope(), id, lines).await?;
         write.commit().await
     }
 }
 
 /// Appends lines inside a transaction.
-pub(crate) async fn append<C: ConnectionTrait>(
-    gate: &Gate<'_, C>,
+pub(crate) async fn append(
+    gate: &Gate<'_>,
     owner: Scope,
     id: ExecutionId,
     lines: &[LogLine],

@@ -8,7 +8,7 @@ use crate::{
     workflows,
 };
 use domain::{FilePath, Timestamp, analysis::Workflow, audit::Event, content_hash, scope::Side};
-use sea_orm::{DatabaseTransaction, FromQueryResult};
+use sea_orm::FromQueryResult;
 use serde_json::json;
 
 /// What the writer believes is there, from `If-Match`.
@@ -135,7 +135,7 @@ const UPSERT: &str = "INSERT INTO workspace_files
 const DELETE: &str = "DELETE FROM workspace_files WHERE organization_id = $1 AND path = $2";
 const NEXT_GENERATION: &str = "UPDATE organizations SET generation = generation + 1 WHERE id = $1";
 
-type Tenant<'a> = Gate<'a, DatabaseTransaction>;
+type Tenant<'a> = Gate<'a>;
 
 impl Scoped {
     /// Writes a file into the asking scope. The same content again is no new version.

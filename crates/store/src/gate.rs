@@ -5,13 +5,14 @@
 
 use crate::{
     StoreError,
+    engine::{Checked, Line},
     guard::{Guard, Mode},
 };
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
+use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
 /// For whom a statement runs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bound {
     /// One organization (or Global): every tenant table must be tied to it.
     Tenant(Uuid),
@@ -20,15 +21,15 @@ pub(crate) enum Bound {
 }
 
 /// A connection or transaction behind the guard.
-pub(crate) struct Gate<'a, C> {
-    connection: &'a C,
+pub(crate) struct Gate<'a> {
+    line: Line<'a>,
     guard: &'a Guard,
     bound: Bound,
 }
 
-impl<'a, C: ConnectionTrait> Gate<'a, C> {
-    pub(crate) fn new(connection: &'a C, guard: &'a Guard, bound: Bound) -> Self {
-        Self { connection, guard, bound }
+impl<'a> Gate<'a> {
+    pub(crate) fn new(line: Line<'a>, guard: &'a Guard, bound: Bound) -> Self {
+        Self { line, guard, bound }
     }
 
     /// Runs a statement; the number of rows it touched.
@@ -38,7 +39,7 @@ impl<'a, C: ConnectionTrait> Gate<'a, C> {
         values: [Value; N],
     ) -> Result<u64, StoreError> {
         let statement = self.checked(sql, values)?;
-        Ok(self.connection.execute_raw(statement).await?.rows_affected())
+        self.line.run(statement).await
     }
 
     /// The first row, if there is one.
@@ -47,8 +48,7 @@ impl<'a, C: ConnectionTrait> Gate<'a, C> {
         sql: &'static str,
         values: [Value; N],
     ) -> Result<Option<T>, StoreError> {
-        let row = self.connection.query_one_raw(self.checked(sql, values)?).await?;
-        Ok(row.map(|row| T::from_query_result(&row, "")).transpose()?)
+        Ok(self.all(sql, values).await?.into_iter().next())
     }
 
     /// All rows.
@@ -57,7 +57,7 @@ impl<'a, C: ConnectionTrait> Gate<'a, C> {
         sql: &'static str,
         values: [Value; N],
     ) -> Result<Vec<T>, StoreError> {
-        let rows = self.connection.query_all_raw(self.checked(sql, values)?).await?;
+        let rows = self.line.rows(self.checked(sql, values)?).await?;
         Ok(rows.iter().map(|row| T::from_query_result(row, "")).collect::<Result<_, _>>()?)
     }
 
@@ -65,7 +65,7 @@ impl<'a, C: ConnectionTrait> Gate<'a, C> {
         &self,
         sql: &'static str,
         values: [Value; N],
-    ) -> Result<Statement, StoreError> {
+    ) -> Result<Checked, StoreError> {
         let (mode, organization) = match self.bound {
             Bound::Tenant(organization) => (Mode::Tenant, organization),
             Bound::System => (Mode::System, Uuid::nil()),
@@ -74,7 +74,6 @@ impl<'a, C: ConnectionTrait> Gate<'a, C> {
             tracing::error!(%refusal, sql, "statement refused");
             return Err(refusal.into());
         }
-        let backend = self.connection.get_database_backend();
-        Ok(Statement::from_sql_and_values(backend, sql, values))
+        Ok(Checked { bound: self.bound, sql, values: values.into() })
     }
 }

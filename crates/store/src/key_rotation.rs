@@ -112,7 +112,7 @@ impl Store {
     /// when that key is lost and nothing of it can be opened ever again.
     pub async fn discard_secrets(&self, now: Timestamp) -> Result<DiscardedSecrets, StoreError> {
         let system = self.system(Reason::Keys);
-        let write = system.write().await?;
+        let write = system.write(Scope::Global).await?;
         let mut secrets = 0;
         for Owner { id } in write.system().all::<Owner, 0>(OWNERS, []).await? {
             let (owner, actor) = (Scope::from_column(id), Actor::Operator);

@@ -63,6 +63,8 @@ struct Check {
 /// What is sealed to tell the right key from others.
 const KNOWN: &[u8] = b"bifrost master key";
 const READ: &str = "SELECT sealed FROM master_key_check WHERE id = 1";
+/// Nobody rotates the key between this and the end of the transaction.
+const HOLD: &str = "SELECT sealed FROM master_key_check WHERE id = 1 FOR UPDATE";
 const INSERT: &str = "INSERT INTO master_key_check (id, sealed, updated_at) VALUES (1, $1, $2)
     ON CONFLICT (id) DO NOTHING";
 const UPDATE: &str = "UPDATE master_key_check SET sealed = $1, updated_at = $2 WHERE id = 1";
@@ -124,7 +126,7 @@ impl System {
     /// Ties a database to its first key; another process may have been faster with another one.
     async fn begin_master_key(&self, key: &MasterKey, now: Timestamp) -> Result<(), UnlockError> {
         let sealed = seal_check(key)?;
-        let write = self.write().await?;
+        let write = self.write(Scope::Global).await?;
         write.system().run(INSERT, [sealed.into(), now.0.into()]).await?;
         write.commit().await?;
         Ok(())
@@ -163,7 +165,7 @@ impl Write<'_> {
     /// The master key as of this transaction: what wraps a new data key must be what opens it
     /// later, also when a rotation has just ended.
     pub(crate) async fn present_master_key(&self) -> Result<MasterKey, StoreError> {
-        let check = self.system().one::<Check, 0>(READ, []).await?;
+        let check = self.system().one::<Check, 0>(HOLD, []).await?;
         let check = check.ok_or(StoreError::NoMasterKey)?.sealed;
         self.keyring()?.fitting(|key| opens(key, &check).then(|| key.clone()))
     }

@@ -86,7 +86,7 @@ impl MasterRotation {
             _ => Place::Elsewhere,
         };
         let old = {
-            let write = system.write().await?;
+            let write = system.write(Scope::Global).await?;
             write.present_master_key().await?
         };
         place.finish(&old)?;
@@ -119,7 +119,7 @@ impl MasterRotation {
     /// Wraps every data key with the new key, in one transaction. How many there are.
     pub async fn rewrap(&self, now: Timestamp) -> Result<usize, RotationError> {
         let system = self.store.system(Reason::Keys);
-        let write = system.write().await?;
+        let write = system.write(Scope::Global).await?;
         if !same(&write.present_master_key().await?, &self.old) {
             return Err(MasterKeyError::Busy.into());
         }

@@ -12,8 +12,8 @@ mod m0005_settings;
 mod m0006_config;
 mod m0007_identity;
 
-use crate::{StoreError, sqlite};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement, Value};
+use crate::{StoreError, engine::Engine};
+use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 
 /// One step: statements up, statements down, and the tenant tables it brings.
@@ -21,9 +21,11 @@ pub(crate) struct Step {
     name: &'static str,
     up: &'static [&'static str],
     down: &'static [&'static str],
-    tenant_tables: &'static [&'static str],
+    pub(crate) tenant_tables: &'static [&'static str],
     /// Those of them whose rows are never changed, and go only with their whole organization.
-    append_only: &'static [&'static str],
+    pub(crate) append_only: &'static [&'static str],
+    /// Tables of earlier steps whose rows it reads or changes.
+    pub(crate) rewrites: &'static [&'static str],
     /// Rows that are there from the start.
     seeds: fn() -> Vec<(&'static str, Vec<Value>)>,
 }
@@ -64,21 +66,15 @@ impl MigrationName for Step {
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
+        let backend = connection.get_database_backend();
+        Engine::before_step(connection, self).await?;
         for sql in self.up {
-            connection.execute_unprepared(sql).await?;
-        }
-        for table in self.tenant_tables {
-            connection.execute_unprepared(&sqlite::owner_trigger(table)).await?;
-        }
-        for trigger in self.append_only.iter().flat_map(|table| sqlite::append_only_triggers(table))
-        {
-            connection.execute_unprepared(&trigger).await?;
+            connection.execute_unprepared(&Engine::ddl(backend, sql)).await?;
         }
         for (sql, values) in (self.seeds)() {
-            let backend = connection.get_database_backend();
             connection.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
         }
-        Ok(())
+        Engine::after_step(connection, self).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -94,37 +90,44 @@ impl MigrationTrait for Step {
     }
 }
 
-/// Applies what is missing.
-pub(crate) async fn up(connection: &DatabaseConnection) -> Result<Vec<String>, StoreError> {
-    let before = status(connection).await?;
+/// Applies what is missing. Of several processes that do, one does it and the others find it done.
+pub(crate) async fn up(engine: &Engine) -> Result<Vec<String>, StoreError> {
+    let before = status(engine).await?;
     if before.iter().all(|step| step.applied) {
-        // SQLite opens a file that it may not write all the same: better told now than by every
-        // request.
-        connection.execute_unprepared("DELETE FROM seaql_migrations WHERE FALSE").await?;
-        return Ok(Vec::new());
+        return still_writable(engine).await.map(|()| Vec::new());
     }
-    Migrator::up(connection, None).await?;
+    let owner = engine.owner().await?;
+    let lock = Engine::migration_lock(&owner).await?;
+    let before = status(engine).await?;
+    Migrator::up(&owner, None).await?;
+    drop(lock);
     Ok(before.into_iter().filter(|step| !step.applied).map(|step| step.name).collect())
 }
 
+/// SQLite opens a file that it may not write all the same: better told now than by every request.
+async fn still_writable(engine: &Engine) -> Result<(), StoreError> {
+    if let Engine::Sqlite(sqlite) = engine {
+        sqlite.connection().execute_unprepared("DELETE FROM seaql_migrations WHERE FALSE").await?;
+    }
+    Ok(())
+}
+
 /// Takes back the last `steps`, or all.
-pub(crate) async fn down(
-    connection: &DatabaseConnection,
-    steps: Option<u32>,
-) -> Result<Vec<String>, StoreError> {
-    let before = status(connection).await?;
-    Migrator::down(connection, steps).await?;
-    let after = status(connection).await?;
+pub(crate) async fn down(engine: &Engine, steps: Option<u32>) -> Result<Vec<String>, StoreError> {
+    let owner = engine.owner().await?;
+    let lock = Engine::migration_lock(&owner).await?;
+    let before = status(engine).await?;
+    Migrator::down(&owner, steps).await?;
+    drop(lock);
+    let after = status(engine).await?;
     let gone =
         before.into_iter().zip(after).filter(|(before, after)| before.applied && !after.applied);
     Ok(gone.map(|(step, _)| step.name).rev().collect())
 }
 
 /// Every step and whether it is applied. A step this version does not know is an error.
-pub(crate) async fn status(
-    connection: &DatabaseConnection,
-) -> Result<Vec<MigrationState>, StoreError> {
-    let applied = applied(connection).await?;
+pub(crate) async fn status(engine: &Engine) -> Result<Vec<MigrationState>, StoreError> {
+    let applied = applied(engine).await?;
     let known: Vec<String> =
         Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
     if let Some(unknown) = applied.iter().find(|name| !known.contains(name)) {
@@ -135,14 +138,21 @@ pub(crate) async fn status(
 }
 
 /// Refuses a database that is behind or ahead.
-pub(crate) async fn require_current(connection: &DatabaseConnection) -> Result<(), StoreError> {
-    match status(connection).await?.iter().filter(|step| !step.applied).count() {
+pub(crate) async fn require_current(engine: &Engine) -> Result<(), StoreError> {
+    match status(engine).await?.iter().filter(|step| !step.applied).count() {
         0 => Ok(()),
         missing => Err(StoreError::Outdated(missing)),
     }
 }
 
-async fn applied(connection: &DatabaseConnection) -> Result<Vec<String>, StoreError> {
-    let models = Migrator::get_migration_models(connection).await?;
-    Ok(models.into_iter().map(|model| model.version).collect())
+async fn applied(engine: &Engine) -> Result<Vec<String>, StoreError> {
+    let Some(connection) = engine.schema_reader().await? else { return Ok(Vec::new()) };
+    if !SchemaManager::new(&connection).has_table("seaql_migrations").await? {
+        return Ok(Vec::new());
+    }
+    let rows = connection.query_all_raw(Statement::from_string(
+        connection.get_database_backend(),
+        "SELECT version FROM seaql_migrations ORDER BY version",
+    ));
+    Ok(rows.await?.iter().map(|row| row.try_get("", "version")).collect::<Result<_, _>>()?)
 }

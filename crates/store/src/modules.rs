@@ -9,7 +9,7 @@ use domain::{
     ModuleName, Scope,
     cascade::{Offer, resolve_module},
 };
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 /// The file behind a module.
@@ -66,9 +66,9 @@ impl Scoped {
     }
 
     /// Whether a name above `name` is a plain module.
-    pub(crate) async fn is_below_a_module<C: ConnectionTrait>(
+    pub(crate) async fn is_below_a_module(
         &self,
-        gate: &Gate<'_, C>,
+        gate: &Gate<'_>,
         name: &ModuleName,
     ) -> Result<bool, StoreError> {
         for parent in name.parents() {
@@ -82,9 +82,9 @@ impl Scoped {
 
     /// The files that both scopes offer for `name`, directories left out: where there is a file,
     /// they decide nothing.
-    pub(crate) async fn module_files<C: ConnectionTrait>(
+    pub(crate) async fn module_files(
         &self,
-        gate: &Gate<'_, C>,
+        gate: &Gate<'_>,
         name: &ModuleName,
     ) -> Result<Offers, StoreError> {
         let places = name.places();
@@ -111,11 +111,7 @@ impl Scoped {
     }
 }
 
-async fn has_below<C: ConnectionTrait>(
-    gate: &Gate<'_, C>,
-    owner: Scope,
-    directory: &str,
-) -> Result<bool, StoreError> {
+async fn has_below(gate: &Gate<'_>, owner: Scope, directory: &str) -> Result<bool, StoreError> {
     let (from, to) = prefix_range(&format!("{directory}/"));
     let values = [owner.column().into(), from.into(), to.into()];
     Ok(gate.one::<Owner, 3>(ANY_BELOW, values).await?.is_some())

@@ -1,6 +1,6 @@
 //! Organizations: the registry that every other table refers to.
 
-use crate::{StoreError, System, db::Write, settings, sqlite};
+use crate::{StoreError, System, db::Write, engine, settings};
 use domain::{Access, OrganizationId, Scope, Settings, Slug, Timestamp, audit::Event};
 use sea_orm::FromQueryResult;
 use serde::{Deserialize, Serialize};
@@ -186,7 +186,7 @@ impl System {
         }
         let values =
             [new.id.0.into(), new.slug.as_str().into(), new.name.clone().into(), new.now.0.into()];
-        let write = self.write().await?;
+        let write = self.write(by.scope()).await?;
         if write.system().run(INSERT, values).await? == 0 {
             return Err(CreateOrganizationError::SlugTaken(new.slug));
         }
@@ -218,7 +218,7 @@ impl System {
         let status = change.status.map(OrganizationStatus::as_str);
         let detail = json!({ "name": change.name, "status": status });
         let scope = Scope::Organization(id);
-        let write = self.write().await?;
+        let write = self.write(scope).await?;
         let gate = write.system();
         // One that is being purged does not come back.
         if gate.run(UPDATE, [id.0.into(), change.name.into(), status.into()]).await? == 0 {
@@ -248,7 +248,7 @@ impl System {
             return Err(DeleteOrganizationError::Provider);
         }
         let scope = Scope::Organization(id);
-        let write = self.write().await?;
+        let write = self.write(scope).await?;
         let found = write.system().one::<Row, 1>(BY_ID, [id.0.into()]).await?;
         let Some(found) = found.map(Organization::try_from).transpose()? else {
             return Ok(false);
@@ -268,7 +268,7 @@ impl System {
                 write.commit().await?;
                 Ok(true)
             }
-            Err(StoreError::Database(error)) if sqlite::is_foreign_key(&error) => {
+            Err(StoreError::Database(error)) if engine::is_foreign_key(&error) => {
                 Err(DeleteOrganizationError::NotEmpty)
             }
             Err(error) => Err(error.into()),

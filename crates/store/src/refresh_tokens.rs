@@ -75,7 +75,7 @@ impl System {
         new: NewRefreshToken,
         person: &Actor,
     ) -> Result<(), StoreError> {
-        let write = self.write().await?;
+        let write = self.write(scope).await?;
         write.tenant(scope).run(INSERT, insert_values(scope, &new)).await?;
         let event = Event::done("auth.sign_in", person.label());
         write.audit(scope, person, event, new.now).await?;
@@ -98,7 +98,7 @@ impl System {
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<Rotation, RotateError> {
-        let write = self.write().await?;
+        let write = self.write(scope).await?;
         let gate = write.tenant(scope);
         let key = || [scope.column().into(), hex::encode(hash).into()];
         let found = gate.one::<Row, 2>(FIND, key()).await?;
@@ -134,7 +134,7 @@ impl System {
         hash: [u8; 32],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let write = self.write().await?;
+        let write = self.write(scope).await?;
         let gate = write.tenant(scope);
         let key = [scope.column().into(), hex::encode(hash).into()];
         let Some(row) = gate.one::<Row, 2>(FIND, key).await? else { return Ok(false) };

@@ -55,7 +55,7 @@ impl System {
         bite: Bite,
     ) -> Result<Removed, StoreError> {
         let key = || [owner.column().into(), before.0.into(), i64::from(bite.rows).into()];
-        let write = self.write().await?;
+        let write = self.write(owner).await?;
         let gate = write.tenant(owner);
         let [id, time, rows] = key();
         let lines = gate.run(LINES, [id, time, rows, i64::from(bite.lines).into()]).await?;
@@ -77,7 +77,7 @@ impl System {
         bite: Bite,
     ) -> Result<Removed, StoreError> {
         let values = [owner.column().into(), before.0.into(), i64::from(bite.rows).into()];
-        let write = self.write().await?;
+        let write = self.write(owner).await?;
         let tokens = write.tenant(owner).run(TOKENS, values).await?;
         write.commit().await?;
         Ok(Removed { tokens, more: tokens >= u64::from(bite.rows), ..Removed::default() })

@@ -44,7 +44,7 @@ impl System {
         hash: [u8; 32],
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let write = self.write().await?;
+        let write = self.write(PROVIDER).await?;
         let gate = write.tenant(PROVIDER);
         let owner = || PROVIDER.column().into();
         let needed = !users::any(&gate, PROVIDER).await?;
@@ -69,7 +69,7 @@ impl System {
 
     /// Makes `new` the provider's first user, once.
     pub async fn use_setup_link(&self, hash: [u8; 32], new: NewUser) -> Result<User, SetupError> {
-        let write = self.write().await?;
+        let write = self.write(PROVIDER).await?;
         let gate = write.tenant(PROVIDER);
         let owner = || PROVIDER.column().into();
         let link = gate.one::<Row, 1>(FIND, [owner()]).await?.ok_or(SetupError::Void)?;

@@ -1,13 +1,13 @@
 //! All that is particular to SQLite: how it is opened, who may write, how it names its errors.
 
-use crate::{StoreError, error::driver_error};
+use crate::{StoreError, engine::Checked, error::driver_error, migrations::Step};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, QueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::{Mutex, MutexGuard},
+    sync::{Mutex, OwnedMutexGuard},
     time::{Instant, timeout},
 };
 
@@ -28,10 +28,11 @@ const CONNECTIONS: u32 = 8;
 
 /// Opens the file of a `sqlite:` URL, creating it if `create`.
 ///
-/// What is deleted is overwritten with zeros (`secure_delete`), so that a purged organization is not
-/// left in free pages. WAL lets readers go on beside the one writer. `synchronous=FULL` makes a reply of 200 outlive
-/// a power cut. Foreign keys are off by default in SQLite and must be asked for.
-pub(crate) async fn connect(url: &str, create: bool) -> Result<DatabaseConnection, StoreError> {
+/// What is deleted is overwritten with zeros (`secure_delete`), so that a purged organization or a
+/// shredded key is not left in free pages. WAL lets readers go on beside the one writer.
+/// `synchronous=FULL` makes a reply of 200 outlive a power cut. Foreign keys are off by default in
+/// SQLite and must be asked for.
+async fn connect(url: &str, create: bool) -> Result<DatabaseConnection, StoreError> {
     let path = url.strip_prefix("sqlite:").unwrap_or(url).trim_start_matches("//");
     let path = path.split('?').next().unwrap_or(path).to_owned();
     let mut options = ConnectOptions::new(url.to_owned());
@@ -48,8 +49,6 @@ pub(crate) async fn connect(url: &str, create: bool) -> Result<DatabaseConnectio
             .pragma("synchronous", "FULL")
             .pragma("cache_size", "-16000")
             .pragma("temp_store", "MEMORY")
-            // Deleting a data key has to shred it: deleted rows are overwritten.
-            .pragma("secure_delete", "ON")
             .pragma("trusted_schema", "OFF")
             .pragma("secure_delete", "ON")
             // Else a REPLACE would remove rows behind the back of the triggers that keep them.
@@ -76,66 +75,140 @@ pub(crate) async fn connect(url: &str, create: bool) -> Result<DatabaseConnectio
 /// Holds the moment at which somebody last found that another process does not let go of the
 /// database. Whoever had been queueing by then has waited for the same lock, and is told so at once:
 /// else each would wait [`BUSY`] after the one before it.
-#[derive(Default)]
-pub(crate) struct Writers(Mutex<Option<Instant>>);
+type Writers = Arc<Mutex<Option<Instant>>>;
 
-/// The right to write, for as long as it is held.
-pub(crate) struct Turn<'a> {
-    _queue: MutexGuard<'a, Option<Instant>>,
+/// An open file.
+pub(crate) struct Sqlite {
+    connection: DatabaseConnection,
+    writers: Writers,
 }
 
-impl Writers {
+/// A transaction, with the right to write for as long as it is held if it writes.
+pub(crate) struct Transaction {
+    transaction: DatabaseTransaction,
+    _turn: Option<OwnedMutexGuard<Option<Instant>>>,
+}
+
+impl Sqlite {
+    /// Opens the file of a `sqlite:` URL, creating it if `create`.
+    pub(crate) async fn open(url: &str, create: bool) -> Result<Self, StoreError> {
+        Ok(Self::over(connect(url, create).await?))
+    }
+
+    /// Over a connection that is there.
+    pub(crate) fn over(connection: DatabaseConnection) -> Self {
+        Self { connection, writers: Writers::default() }
+    }
+
+    pub(crate) fn connection(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+
     /// Begins a transaction that writes, when it is its turn.
-    pub(crate) async fn begin(
-        &self,
-        connection: &DatabaseConnection,
-    ) -> Result<(Turn<'_>, DatabaseTransaction), StoreError> {
+    pub(crate) async fn write(&self) -> Result<Transaction, StoreError> {
         let came = Instant::now();
-        let turn = timeout(QUEUE, self.0.lock()).await;
+        let turn = timeout(QUEUE, self.writers.clone().lock_owned()).await;
         let mut locked = turn.map_err(|_| StoreError::Locked)?;
         if locked.is_some_and(|moment| moment.duration_since(came) >= PATIENCE) {
             return Err(StoreError::Locked);
         }
-        let begun = begin(connection, SqliteTransactionMode::Immediate).await;
+        let begun = self.begin(SqliteTransactionMode::Immediate).await;
         if let Err(StoreError::Locked) = begun {
             *locked = Some(Instant::now());
         }
-        Ok((Turn { _queue: locked }, begun?))
+        Ok(Transaction { transaction: begun?, _turn: Some(locked) })
     }
-}
 
-/// Begins a transaction.
-pub(crate) async fn begin(
-    connection: &DatabaseConnection,
-    mode: SqliteTransactionMode,
-) -> Result<DatabaseTransaction, StoreError> {
-    let sqlite_transaction_mode = Some(mode);
-    let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
-    Ok(connection.begin_with_options(options).await?)
-}
+    /// Begins a transaction that reads: all its statements see the same moment.
+    pub(crate) async fn snapshot(&self) -> Result<Transaction, StoreError> {
+        let transaction = self.begin(SqliteTransactionMode::Deferred).await?;
+        Ok(Transaction { transaction, _turn: None })
+    }
 
-/// Moves the write-ahead log into the database and cuts it: it still holds pages as they were
-/// before what was on them was deleted. Readers can keep it from ending, so it is tried for a while;
-/// what is left then goes with the next checkpoints.
-pub(crate) async fn forget_removed(connection: &DatabaseConnection) -> Result<(), StoreError> {
-    let deadline = Instant::now() + BUSY;
-    loop {
-        let row = connection.query_one_raw(Statement::from_string(
-            connection.get_database_backend(),
-            "PRAGMA wal_checkpoint(TRUNCATE)",
-        ));
-        let row = row.await?;
-        let busy = row.map(|row| row.try_get_by_index::<i32>(0)).transpose()?.unwrap_or(0);
-        if busy == 0 || Instant::now() >= deadline {
-            return Ok(());
+    async fn begin(&self, mode: SqliteTransactionMode) -> Result<DatabaseTransaction, StoreError> {
+        let sqlite_transaction_mode = Some(mode);
+        let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
+        Ok(self.connection.begin_with_options(options).await?)
+    }
+
+    pub(crate) async fn run(&self, statement: Checked) -> Result<u64, StoreError> {
+        run(&self.connection, statement).await
+    }
+
+    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
+        rows(&self.connection, statement).await
+    }
+
+    /// Moves the write-ahead log into the database and cuts it: it still holds pages as they were
+    /// before what was on them was deleted. Readers can keep it from ending, so it is tried for a
+    /// while; what is left then goes with the next checkpoints.
+    pub(crate) async fn forget_removed(&self) -> Result<(), StoreError> {
+        let deadline = Instant::now() + BUSY;
+        loop {
+            let row = self.connection.query_one_raw(Statement::from_string(
+                DbBackend::Sqlite,
+                "PRAGMA wal_checkpoint(TRUNCATE)",
+            ));
+            let row = row.await?;
+            let busy = row.map(|row| row.try_get_by_index::<i32>(0)).transpose()?.unwrap_or(0);
+            if busy == 0 || Instant::now() >= deadline {
+                return Ok(());
+            }
+            tokio::time::sleep(SWITCHING).await;
         }
-        tokio::time::sleep(SWITCHING).await;
     }
 }
 
-/// SQLite's primary result code (the low byte of the extended one).
-pub(crate) fn primary_code(error: &DbErr) -> Option<u32> {
-    extended_code(error).map(|extended| extended & 0xff)
+impl Transaction {
+    pub(crate) async fn run(&self, statement: Checked) -> Result<u64, StoreError> {
+        run(&self.transaction, statement).await
+    }
+
+    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
+        rows(&self.transaction, statement).await
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+async fn run<C: ConnectionTrait>(connection: &C, statement: Checked) -> Result<u64, StoreError> {
+    Ok(connection.execute_raw(spell(statement)).await?.rows_affected())
+}
+
+async fn rows<C: ConnectionTrait>(
+    connection: &C,
+    statement: Checked,
+) -> Result<Vec<QueryResult>, StoreError> {
+    Ok(connection.query_all_raw(spell(statement)).await?)
+}
+
+/// How statements ask that nobody else change what they read; longest first.
+const LOCKS: [&str; 2] = [" FOR UPDATE SKIP LOCKED", " FOR UPDATE"];
+
+/// SQLite knows no locks of rows and needs none: while one transaction writes, no other does.
+fn spell(statement: Checked) -> Statement {
+    let Checked { sql, values, .. } = statement;
+    match LOCKS.iter().any(|lock| sql.contains(lock)) {
+        false => Statement::from_sql_and_values(DbBackend::Sqlite, sql, values),
+        true => {
+            let unlocked = LOCKS.iter().fold(sql.to_owned(), |sql, lock| sql.replace(lock, ""));
+            Statement::from_sql_and_values(DbBackend::Sqlite, unlocked, values)
+        }
+    }
+}
+
+/// What an error means to a person, told by SQLite's primary result code.
+pub(crate) fn meaning(error: &DbErr) -> Option<StoreError> {
+    match extended_code(error)? & 0xff {
+        5 | 6 => Some(StoreError::Locked),
+        8 => Some(StoreError::ReadOnly),
+        13 => Some(StoreError::Full),
+        14 => Some(StoreError::CannotOpen("the given path".to_owned())),
+        11 | 26 => Some(StoreError::Damaged(error.to_string())),
+        _ => None,
+    }
 }
 
 /// Whether a statement failed because other rows refer to the one it would remove: as a violated
@@ -145,11 +218,27 @@ pub(crate) fn is_foreign_key(error: &DbErr) -> bool {
 }
 
 fn extended_code(error: &DbErr) -> Option<u32> {
-    driver_error(error)?.as_database_error()?.code()?.parse().ok()
+    let error = driver_error(error)?.as_database_error()?;
+    error.try_downcast_ref::<sea_orm::sqlx::sqlite::SqliteError>()?;
+    error.code()?.parse().ok()
+}
+
+/// Holds what PostgreSQL holds by grants, for the tables that a migration has brought.
+pub(crate) async fn after_step<C: ConnectionTrait>(
+    connection: &C,
+    step: &Step,
+) -> Result<(), DbErr> {
+    for table in step.tenant_tables {
+        connection.execute_unprepared(&owner_trigger(table)).await?;
+    }
+    for trigger in step.append_only.iter().flat_map(|table| append_only_triggers(table)) {
+        connection.execute_unprepared(&trigger).await?;
+    }
+    Ok(())
 }
 
 /// Tables whose rows never change their organization, and the trigger that holds it.
-pub(crate) fn owner_trigger(table: &str) -> String {
+fn owner_trigger(table: &str) -> String {
     format!(
         "CREATE TRIGGER {table}_keeps_owner BEFORE UPDATE OF organization_id ON {table} \
          BEGIN SELECT RAISE(ABORT, 'organization_id is immutable'); END"
@@ -157,7 +246,7 @@ pub(crate) fn owner_trigger(table: &str) -> String {
 }
 
 /// Tables whose rows are never changed and go only when their whole organization is purged.
-pub(crate) fn append_only_triggers(table: &str) -> [String; 2] {
+fn append_only_triggers(table: &str) -> [String; 2] {
     [
         format!(
             "CREATE TRIGGER {table}_never_changes BEFORE UPDATE ON {table} \

@@ -2,7 +2,7 @@
 
 use crate::{Scoped, StoreError, System, gate::Gate};
 use domain::{Actor, OrganizationId, Role, Scope, Timestamp, UserId, audit::Event};
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::FromQueryResult;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -248,8 +248,8 @@ fn told(change: &UserChange) -> serde_json::Value {
 }
 
 /// One user of `scope`, through whatever gate is open.
-pub(crate) async fn find<C: ConnectionTrait>(
-    gate: &Gate<'_, C>,
+pub(crate) async fn find(
+    gate: &Gate<'_>,
     scope: Scope,
     id: UserId,
 ) -> Result<Option<User>, StoreError> {
@@ -258,8 +258,8 @@ pub(crate) async fn find<C: ConnectionTrait>(
 }
 
 /// Adds a user through whatever gate is open; `None` when somebody has the address.
-pub(crate) async fn insert<C: ConnectionTrait>(
-    gate: &Gate<'_, C>,
+pub(crate) async fn insert(
+    gate: &Gate<'_>,
     scope: Scope,
     new: NewUser,
 ) -> Result<Option<User>, StoreError> {
@@ -279,17 +279,14 @@ pub(crate) async fn insert<C: ConnectionTrait>(
 }
 
 /// Whether `scope` has users.
-pub(crate) async fn any<C: ConnectionTrait>(
-    gate: &Gate<'_, C>,
-    scope: Scope,
-) -> Result<bool, StoreError> {
+pub(crate) async fn any(gate: &Gate<'_>, scope: Scope) -> Result<bool, StoreError> {
     let values = [scope.column().into(), Uuid::nil().into(), 1i64.into()];
     Ok(gate.one::<Row, 3>(PAGE, values).await?.is_some())
 }
 
 /// Ends whatever a user signed in to; their access tokens end with their epoch.
-async fn sign_out<C: ConnectionTrait>(
-    gate: &Gate<'_, C>,
+async fn sign_out(
+    gate: &Gate<'_>,
     scope: Scope,
     id: UserId,
     now: Timestamp,
@@ -301,8 +298,8 @@ async fn sign_out<C: ConnectionTrait>(
 
 /// Whether there is an active admin still, if `before` was one. Only the provider needs one: its
 /// admins can help every other organization.
-async fn leaves_an_admin<C: ConnectionTrait>(
-    gate: &Gate<'_, C>,
+async fn leaves_an_admin(
+    gate: &Gate<'_>,
     scope: Scope,
     before: &User,
 ) -> Result<(), ChangeUserError> {

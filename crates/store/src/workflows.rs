@@ -12,7 +12,7 @@ use domain::{
     cascade::{Resolution, resolve, resolve_module},
     scope::Side,
 };
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 /// A workflow as one organization sees it.
@@ -72,9 +72,9 @@ impl Scoped {
         self.workflow_through(&self.gate(), name).await
     }
 
-    pub(crate) async fn workflow_through<C: ConnectionTrait>(
+    pub(crate) async fn workflow_through(
         &self,
-        gate: &Gate<'_, C>,
+        gate: &Gate<'_>,
         name: &str,
     ) -> Result<Option<WorkflowEntry>, StoreError> {
         let scopes = [self.scope().column().into(), Scope::Global.column().into(), name.into()];
@@ -90,9 +90,9 @@ impl Scoped {
 
     /// What a name means, from the rows that both scopes have for it. An own workflow overrides
     /// Global's also where it does so by overriding its very file.
-    async fn choose<C: ConnectionTrait>(
+    async fn choose(
         &self,
-        gate: &Gate<'_, C>,
+        gate: &Gate<'_>,
         own: Option<Row>,
         global: Option<Row>,
     ) -> Result<Option<WorkflowEntry>, StoreError> {
@@ -149,9 +149,9 @@ impl Scoped {
     }
 
     /// The row, if importing its module gets the very file it is in.
-    async fn reachable<C: ConnectionTrait>(
+    async fn reachable(
         &self,
-        gate: &Gate<'_, C>,
+        gate: &Gate<'_>,
         owner: Scope,
         row: Option<Row>,
     ) -> Result<Option<Row>, StoreError> {
@@ -171,8 +171,8 @@ impl Scoped {
 }
 
 /// Puts the workflows of a file in the place of those it had.
-pub(crate) async fn replace<C: ConnectionTrait>(
-    gate: &Gate<'_, C>,
+pub(crate) async fn replace(
+    gate: &Gate<'_>,
     owner: Scope,
     path: &FilePath,
     workflows: &[Workflow],

@@ -38,8 +38,11 @@ async fn a_database_that_cannot_be_used_says_why() {
     std::fs::write(directory.path().join("text.db"), "this is no database, ".repeat(200)).unwrap();
     let damaged = open("text.db").await;
     assert!(matches!(damaged, StoreError::Damaged(_)), "{damaged:?}");
-    let other = Store::open("postgres://localhost/x").await.err().unwrap();
+    let other = Store::open("mysql://localhost/x").await.err().unwrap();
     assert!(matches!(other, StoreError::Unsupported(_)), "{other:?}");
+    let silent = Store::open("postgres://127.0.0.1:1/x").await.err().unwrap();
+    assert!(matches!(silent, StoreError::Unavailable(_)), "{silent:?}");
+    assert!(silent.to_string().contains("refused"), "{silent}");
 }
 
 #[tokio::test]

@@ -93,12 +93,12 @@ impl Table {
     }
 
     /// Whether no row of it may be changed.
-    pub(super) const fn never_changes(&self) -> bool {
+    pub(crate) const fn never_changes(&self) -> bool {
         self.append_only
     }
 
     /// The column that says whose a row is.
-    pub(super) const fn key(&self) -> Option<&'static str> {
+    pub(crate) const fn key(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Tenant | Kind::Shared => Some("organization_id"),
             Kind::Organization => Some("id"),
@@ -107,7 +107,7 @@ impl Table {
     }
 
     /// Whether rows of Global may be read beside the organization's own.
-    pub(super) const fn reads_global(&self) -> bool {
+    pub(crate) const fn reads_global(&self) -> bool {
         matches!(self.kind, Kind::Shared | Kind::Organization)
     }
 }

@@ -50,6 +50,7 @@ pub(super) const STEP: Step = Step {
     down: &["DROP TABLE refresh_tokens", "DROP TABLE users", "DROP TABLE organizations"],
     tenant_tables: &["users", "refresh_tokens"],
     append_only: &[],
+    rewrites: &[],
     seeds,
 };
 

@@ -57,5 +57,6 @@ pub(super) const STEP: Step = Step {
     ],
     tenant_tables: &["workspace_file_versions", "workspace_files", "workflows"],
     append_only: &[],
+    rewrites: &[],
     seeds: Vec::new,
 };

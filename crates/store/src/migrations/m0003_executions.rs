@@ -58,5 +58,6 @@ pub(super) const STEP: Step = Step {
     down: &["DROP TABLE job_queue", "DROP TABLE execution_logs", "DROP TABLE executions"],
     tenant_tables: &["executions", "execution_logs", "job_queue"],
     append_only: &[],
+    rewrites: &[],
     seeds: Vec::new,
 };

@@ -37,5 +37,6 @@ pub(super) const STEP: Step = Step {
     ],
     tenant_tables: &["audit_log", "audit_heads"],
     append_only: &["audit_log"],
+    rewrites: &[],
     seeds: Vec::new,
 };

@@ -54,5 +54,6 @@ pub(super) const STEP: Step = Step {
     ],
     tenant_tables: &["settings_history"],
     append_only: &["settings_history"],
+    rewrites: &["job_queue"],
     seeds: Vec::new,
 };

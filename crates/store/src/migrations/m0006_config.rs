@@ -42,5 +42,6 @@ pub(super) const STEP: Step = Step {
     down: &["DROP TABLE config_values", "DROP TABLE data_keys", "DROP TABLE master_key_check"],
     tenant_tables: &["data_keys", "config_values"],
     append_only: &[],
+    rewrites: &[],
     seeds: Vec::new,
 };

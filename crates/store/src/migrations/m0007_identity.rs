@@ -44,5 +44,6 @@ pub(super) const STEP: Step = Step {
     down: &["DROP TABLE setup_links", "DROP TABLE console_sessions", "DROP TABLE api_keys"],
     tenant_tables: &["api_keys", "console_sessions", "setup_links"],
     append_only: &[],
+    rewrites: &[],
     seeds: Vec::new,
 };

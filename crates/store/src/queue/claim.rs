@@ -115,7 +115,7 @@ impl System {
         lease: Duration,
         now: Timestamp,
     ) -> Result<Claimed, StoreError> {
-        let write = self.write().await?;
+        let write = self.write_beside_others().await?;
         let values = [
             worker.into(),
             now.after(lease).0.into(),

@@ -41,7 +41,7 @@ impl Scoped {
         finished: Finished,
     ) -> Result<Option<Ended>, StoreError> {
         let owner = self.scope().column();
-        let write = self.write().await?;
+        let write = self.write_beside_others().await?;
         let gate = write.tenant(self.scope());
         let held = [
             owner.into(),

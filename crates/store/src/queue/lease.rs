@@ -32,7 +32,7 @@ impl System {
         lease: Duration,
         now: Timestamp,
     ) -> Result<Beat, StoreError> {
-        let write = self.write().await?;
+        let write = self.write_beside_others().await?;
         let values = [worker.into(), now.after(lease).0.into()];
         let rows = write.system().all::<BeatRow, 2>(BEAT, values).await?;
         write.commit().await?;

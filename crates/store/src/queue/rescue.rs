@@ -40,7 +40,7 @@ impl System {
         if self.gate().all::<ExpiredRow, 1>(EXPIRED, [now.0.into()]).await?.is_empty() {
             return Ok(Vec::new());
         }
-        let write = self.write().await?;
+        let write = self.write_beside_others().await?;
         let mut rescued = Vec::new();
         for row in write.system().all::<ExpiredRow, 1>(EXPIRED, [now.0.into()]).await? {
             let lost = row.attempt >= row.max_attempts;

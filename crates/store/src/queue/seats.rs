@@ -10,7 +10,6 @@
 
 use crate::{StoreError, gate::Gate};
 use domain::Scope;
-use sea_orm::ConnectionTrait;
 
 /// Nobody stands while there is a free seat.
 const SEAT: &str = "UPDATE job_queue SET seated = TRUE
@@ -35,17 +34,11 @@ const UNSEAT: &str = "UPDATE job_queue SET seated = FALSE
             FROM organizations AS own WHERE own.id = $1) AS room), 0))";
 
 /// Gives free seats to those who have waited longest; how many were given.
-pub(crate) async fn give<C: ConnectionTrait>(
-    gate: &Gate<'_, C>,
-    owner: Scope,
-) -> Result<u64, StoreError> {
+pub(crate) async fn give(gate: &Gate<'_>, owner: Scope) -> Result<u64, StoreError> {
     gate.run(SEAT, [owner.column().into()]).await
 }
 
 /// Takes seats back that there are not any more, from those that wait; how many were taken.
-pub(crate) async fn take_back<C: ConnectionTrait>(
-    gate: &Gate<'_, C>,
-    owner: Scope,
-) -> Result<u64, StoreError> {
+pub(crate) async fn take_back(gate: &Gate<'_>, owner: Scope) -> Result<u64, StoreError> {
     gate.run(UNSEAT, [owner.column().into()]).await
 }

@@ -10,7 +10,7 @@
 use super::attacks::{ATTACKS, Attack};
 use crate::{
     NewExecution, NewOrganization, NewUser, Precondition, Reason, Scoped, Store, StoreError,
-    WriteFile,
+    WriteFile, engine::Engine, sqlite::Sqlite,
 };
 use domain::{
     Access, Actor, ExecutionId, FilePath, OrganizationId, Role, Scope, Slug, Timestamp, UserId,
@@ -147,13 +147,20 @@ async fn template(path: &Path) -> Target {
     theirs.append_logs(execution, &[line]).await.unwrap();
     let user_of_victim = user(&theirs, MARK).await;
     let attackers_user = user(&ours, "attacker").await;
-    store.connection().execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
+    store.engine().forget_removed().await.unwrap();
     Target { scope, user: user_of_victim, execution, attacker, attackers_user }
 }
 
 #[derive(FromQueryResult)]
 struct Text {
     text: Option<String>,
+}
+
+fn connection(store: &Store) -> &DatabaseConnection {
+    match store.engine() {
+        Engine::Sqlite(sqlite) => sqlite.connection(),
+        Engine::Postgres(_) => panic!("these are attacks on a file"),
+    }
 }
 
 async fn texts(connection: &DatabaseConnection, query: &str) -> Vec<String> {
@@ -176,7 +183,7 @@ async fn store(template: &Path, directory: &Path, walls: Walls) -> Store {
             connection.execute_unprepared(&format!("DROP TRIGGER {trigger}")).await.unwrap();
         }
     }
-    let store = Store::over(connection);
+    let store = Store::over(Engine::Sqlite(Sqlite::over(connection)));
     if !walls.guard {
         store.guard().switch_off();
     }
@@ -188,19 +195,19 @@ async fn rows_of(store: &Store, victim: &Target) -> String {
     let owned = "SELECT m.name AS text FROM sqlite_master m \
                  JOIN pragma_table_info(m.name) c ON c.name = 'organization_id' ORDER BY m.name";
     let mut all = String::new();
-    let mut tables = texts(store.connection(), owned).await;
+    let mut tables = texts(connection(store), owned).await;
     tables.push("organizations".to_owned());
     for table in tables {
         let key = if table == "organizations" { "id" } else { "organization_id" };
         let columns = format!("SELECT name AS text FROM pragma_table_info('{table}')");
-        let columns = texts(store.connection(), &columns).await;
+        let columns = texts(connection(store), &columns).await;
         let row = columns.iter().map(|it| format!("quote({it})")).collect::<Vec<_>>();
         let owner = victim.scope.column().simple().to_string().to_uppercase();
         let query = format!(
             "SELECT {} AS text FROM {table} WHERE hex({key}) = '{owner}' ORDER BY rowid",
             row.join(" || '|' || ")
         );
-        all += &format!("{table}: {:?}\n", texts(store.connection(), &query).await);
+        all += &format!("{table}: {:?}\n", texts(connection(store), &query).await);
     }
     all
 }

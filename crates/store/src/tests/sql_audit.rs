@@ -129,6 +129,20 @@ fn nothing_is_run_but_those_statements() {
 }
 
 #[test]
+fn what_passes_by_the_guard_names_no_row_of_a_tenant() {
+    let texts = statements::beside_the_guard();
+    assert!(texts.len() > 5, "{texts:?}");
+    for Constant { place, sql } in texts {
+        let words: Vec<_> = sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+        let named: Vec<_> =
+            CATALOG.tables.iter().filter(|table| words.contains(&table.name())).collect();
+        // The one lock that makes a writer wait for those before it gives nothing away.
+        let lock = sql == "SELECT 1 FROM organizations WHERE id = '{id}' FOR NO KEY UPDATE";
+        assert!(named.is_empty() || lock, "{place}: {sql}");
+    }
+}
+
+#[test]
 fn the_catalog_says_of_each_table_what_the_migrations_say() {
     for (name, owned) in tables() {
         let table =

@@ -1,0 +1,201 @@
+//! The two engines behind one face: the only file that asks which of them it is.
+//!
+//! What is particular to one is in [`crate::sqlite`] or [`crate::postgres`]. A statement comes with
+//! the [`Bound`] it runs for, so that an engine that has walls of its own can put them up.
+
+use crate::{StoreError, gate::Bound, migrations::Step, postgres, sqlite};
+use domain::Scope;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Value};
+use sea_orm_migration::SchemaManagerConnection;
+
+/// An open database.
+pub(crate) enum Engine {
+    /// A file.
+    Sqlite(sqlite::Sqlite),
+    /// A server.
+    Postgres(postgres::Postgres),
+}
+
+/// Who may write at the same time. SQLite has one writer for the whole database anyway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beside {
+    /// Nobody else in this scope: what is read in the transaction stays true until it ends.
+    Nobody(Scope),
+    /// Everybody: the statements themselves see to it that nothing is lost.
+    Others,
+}
+
+/// A transaction of either engine. Dropped without [`Transaction::commit`], nothing happened.
+pub(crate) enum Transaction {
+    Sqlite(sqlite::Transaction),
+    Postgres(postgres::Transaction),
+}
+
+/// A statement with its values, checked by the guard.
+pub(crate) struct Checked {
+    pub(crate) bound: Bound,
+    pub(crate) sql: &'static str,
+    pub(crate) values: Vec<Value>,
+}
+
+/// Where statements go: straight to the database, or into a transaction.
+#[derive(Clone, Copy)]
+pub(crate) enum Line<'a> {
+    /// A reading statement by itself.
+    Engine(&'a Engine),
+    /// One of several.
+    Transaction(&'a Transaction),
+}
+
+impl Engine {
+    /// Opens the database of a URL; `create` makes a file that is not there.
+    pub(crate) async fn open(url: &str, create: bool) -> Result<Self, StoreError> {
+        match url.split(':').next().unwrap_or_default() {
+            "sqlite" => Ok(Self::Sqlite(sqlite::Sqlite::open(url, create).await?)),
+            "postgres" | "postgresql" => Ok(Self::Postgres(postgres::Postgres::open(url).await?)),
+            scheme => Err(StoreError::Unsupported(scheme.to_owned())),
+        }
+    }
+
+    /// Begins a transaction that writes, first of all for `bound`.
+    pub(crate) async fn write(
+        &self,
+        bound: Bound,
+        beside: Beside,
+    ) -> Result<Transaction, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => Ok(Transaction::Sqlite(sqlite.write().await?)),
+            Self::Postgres(postgres) => {
+                Ok(Transaction::Postgres(postgres.write(bound, beside).await?))
+            }
+        }
+    }
+
+    /// Begins a transaction whose reads all see the same moment.
+    pub(crate) async fn snapshot(&self, bound: Bound) -> Result<Transaction, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => Ok(Transaction::Sqlite(sqlite.snapshot().await?)),
+            Self::Postgres(postgres) => Ok(Transaction::Postgres(postgres.snapshot(bound).await?)),
+        }
+    }
+
+    /// Makes what was deleted unreadable in the files too, as far as the engine can.
+    pub(crate) async fn forget_removed(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.forget_removed().await,
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// A connection with the right to change the schema.
+    pub(crate) async fn owner(&self) -> Result<DatabaseConnection, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => Ok(sqlite.connection().clone()),
+            Self::Postgres(postgres) => postgres.owner().await,
+        }
+    }
+
+    /// A connection that can tell what has been migrated, if anything can have been.
+    pub(crate) async fn schema_reader(&self) -> Result<Option<DatabaseConnection>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => Ok(Some(sqlite.connection().clone())),
+            Self::Postgres(postgres) => postgres.schema_reader().await,
+        }
+    }
+
+    /// Lets one process at a time migrate, for as long as what it returns is held.
+    pub(crate) async fn migration_lock(
+        owner: &DatabaseConnection,
+    ) -> Result<Option<postgres::MigrationLock>, StoreError> {
+        match owner.get_database_backend() {
+            DbBackend::Postgres => Ok(Some(postgres::before_steps(owner).await?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// A statement of the schema as the engine spells it.
+    pub(crate) fn ddl(backend: DbBackend, sql: &str) -> String {
+        match backend {
+            DbBackend::Postgres => postgres::ddl(sql),
+            _ => sql.to_owned(),
+        }
+    }
+
+    /// What goes before the statements of a migration, in its transaction.
+    pub(crate) async fn before_step(
+        connection: &SchemaManagerConnection<'_>,
+        step: &Step,
+    ) -> Result<(), DbErr> {
+        match connection.get_database_backend() {
+            DbBackend::Postgres => postgres::before_step(connection, step.rewrites).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// What goes after them.
+    pub(crate) async fn after_step(
+        connection: &SchemaManagerConnection<'_>,
+        step: &Step,
+    ) -> Result<(), DbErr> {
+        match connection.get_database_backend() {
+            DbBackend::Postgres => postgres::after_step(connection, step.rewrites).await,
+            _ => sqlite::after_step(connection, step).await,
+        }
+    }
+
+    /// Whether the walls that the engine itself puts up stand; what is missing if not.
+    pub(crate) async fn missing_walls(&self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(Vec::new()),
+            Self::Postgres(postgres) => postgres.missing_walls().await,
+        }
+    }
+}
+
+impl Transaction {
+    /// Makes it so.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await,
+        }
+    }
+}
+
+impl Line<'_> {
+    /// How many rows a statement touched.
+    pub(crate) async fn run(self, statement: Checked) -> Result<u64, StoreError> {
+        match self {
+            Self::Engine(Engine::Sqlite(engine)) => engine.run(statement).await,
+            Self::Engine(Engine::Postgres(engine)) => engine.run(statement).await,
+            Self::Transaction(Transaction::Sqlite(transaction)) => transaction.run(statement).await,
+            Self::Transaction(Transaction::Postgres(transaction)) => {
+                transaction.run(statement).await
+            }
+        }
+    }
+
+    /// The rows a statement gives.
+    pub(crate) async fn rows(self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
+        match self {
+            Self::Engine(Engine::Sqlite(engine)) => engine.rows(statement).await,
+            Self::Engine(Engine::Postgres(engine)) => engine.rows(statement).await,
+            Self::Transaction(Transaction::Sqlite(transaction)) => {
+                transaction.rows(statement).await
+            }
+            Self::Transaction(Transaction::Postgres(transaction)) => {
+                transaction.rows(statement).await
+            }
+        }
+    }
+}
+
+/// What an engine's error means to a person, if it is one they can do something about.
+pub(crate) fn meaning(error: &DbErr) -> Option<StoreError> {
+    sqlite::meaning(error).or_else(|| postgres::meaning(error))
+}
+
+/// Whether a statement failed because other rows refer to the one it would remove.
+pub(crate) fn is_foreign_key(error: &DbErr) -> bool {
+    sqlite::is_foreign_key(error) || postgres::is_foreign_key(error)
+}

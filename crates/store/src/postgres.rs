@@ -1,0 +1,227 @@
+//! All that is particular to PostgreSQL: one pool, and transactions that wear a role and a context.
+//!
+//! Every statement runs inside a transaction that has put on the role it is for: `bifrost_tenant`
+//! with the organization in `app.org`, which row-level security compares with every row, or
+//! `bifrost_scheduler`, which sees the tables without tenant content and no other. Beginning, role
+//! and context travel in one message, so they cost no round trip of their own. Nothing is set for
+//! longer than a transaction, so a pooler between us and the server may hand out connections as it
+//! likes.
+
+mod errors;
+mod migrating;
+mod roles;
+mod selfcheck;
+mod walls;
+
+pub(crate) use errors::{is_foreign_key, meaning};
+pub(crate) use migrating::{MigrationLock, after_step, before_step, before_steps, ddl};
+
+use crate::{
+    StoreError,
+    engine::{Beside, Checked},
+    gate::Bound,
+};
+use roles::{SCHEDULER, TENANT};
+use sea_orm::{DatabaseConnection, DbErr, QueryResult, RuntimeErr};
+use sea_query_sqlx::SqlxValues;
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres as Pg,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use std::{str::FromStr, time::Duration};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+/// Connections of one process. PostgreSQL forks a process for each, so not many.
+const CONNECTIONS: u32 = 16;
+
+/// How long a statement waits for a connection.
+const ACQUIRE: Duration = Duration::from_secs(10);
+
+/// A connection that was idle for longer is asked whether it still lives before it is used.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// How often a transaction is begun anew when its connection turns out to be dead: all of the pool
+/// may be, after a restart of the server.
+const BEGINS: u32 = CONNECTIONS + 2;
+
+/// An open server.
+pub(crate) struct Postgres {
+    pool: PgPool,
+    options: PgConnectOptions,
+}
+
+/// A transaction and what it wears.
+pub(crate) struct Transaction(Mutex<Open>);
+
+struct Open {
+    transaction: sqlx::Transaction<'static, Pg>,
+    wears: Bound,
+}
+
+/// What a transaction is for.
+#[derive(Clone, Copy)]
+enum Mode {
+    Writing(Beside),
+    Reading,
+    Snapshot,
+}
+
+impl Postgres {
+    /// Opens the server of a `postgres://` URL. Nothing is asked of it yet but to let us in.
+    pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url).map_err(failed)?;
+        let options = options.application_name("bifrost").disable_statement_logging();
+        // The pool would try for long and not say what it was that failed.
+        let first = PgConnection::connect_with(&options).await.map_err(failed)?;
+        first.close().await.map_err(failed)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE)
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_with(options.clone())
+            .await
+            .map_err(failed)?;
+        Ok(Self { pool, options })
+    }
+
+    /// A connection of its own that wears the owner's role, for changes of the schema.
+    pub(crate) async fn owner(&self) -> Result<DatabaseConnection, StoreError> {
+        roles::owner(self.options.clone()).await
+    }
+
+    /// A connection of its own that wears the scheduler's role, to see what has been migrated.
+    /// Nothing, when there is no such role yet.
+    pub(crate) async fn schema_reader(&self) -> Result<Option<DatabaseConnection>, StoreError> {
+        roles::scheduler(self.options.clone()).await
+    }
+
+    /// What is missing of the walls.
+    pub(crate) async fn missing_walls(&self) -> Result<Vec<String>, StoreError> {
+        selfcheck::missing(&self.pool).await
+    }
+
+    /// Begins a transaction that writes.
+    pub(crate) async fn write(
+        &self,
+        bound: Bound,
+        beside: Beside,
+    ) -> Result<Transaction, StoreError> {
+        self.begin(bound, Mode::Writing(beside)).await
+    }
+
+    /// Begins a transaction that reads: all its statements see the same moment.
+    pub(crate) async fn snapshot(&self, bound: Bound) -> Result<Transaction, StoreError> {
+        self.begin(bound, Mode::Snapshot).await
+    }
+
+    /// Runs a writing statement by itself.
+    pub(crate) async fn run(&self, statement: Checked) -> Result<u64, StoreError> {
+        let transaction = self.write(statement.bound, Beside::Others).await?;
+        let touched = transaction.run(statement).await?;
+        transaction.commit().await?;
+        Ok(touched)
+    }
+
+    /// Runs a reading statement by itself. Its transaction is not waited for at the end: there is
+    /// nothing in it to lose.
+    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
+        self.begin(statement.bound, Mode::Reading).await?.rows(statement).await
+    }
+
+    /// Nothing has happened before a transaction has begun, so a connection that the server or the
+    /// network has closed meanwhile costs another try and no error.
+    async fn begin(&self, bound: Bound, mode: Mode) -> Result<Transaction, StoreError> {
+        let begin = begin(bound, mode);
+        let mut tries = 1;
+        loop {
+            match self.pool.begin_with(AssertSqlSafe(begin.clone())).await {
+                Ok(transaction) => {
+                    return Ok(Transaction(Mutex::new(Open { transaction, wears: bound })));
+                }
+                Err(error) if tries < BEGINS && errors::is_broken(&error) => tries += 1,
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+}
+
+impl Transaction {
+    pub(crate) async fn run(&self, statement: Checked) -> Result<u64, StoreError> {
+        let mut open = self.0.lock().await;
+        open.wear(statement.bound).await?;
+        let query = sqlx::query_with(statement.sql, SqlxValues(sea_orm::Values(statement.values)));
+        let done = query.execute(&mut *open.transaction).await.map_err(failed)?;
+        Ok(done.rows_affected())
+    }
+
+    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
+        let mut open = self.0.lock().await;
+        open.wear(statement.bound).await?;
+        let query = sqlx::query_with(statement.sql, SqlxValues(sea_orm::Values(statement.values)));
+        let rows = query.fetch_all(&mut *open.transaction).await.map_err(failed)?;
+        Ok(rows.into_iter().map(QueryResult::from).collect())
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        self.0.into_inner().transaction.commit().await.map_err(failed)
+    }
+}
+
+impl Open {
+    /// Puts on what the next statement runs for.
+    async fn wear(&mut self, bound: Bound) -> Result<(), StoreError> {
+        if self.wears != bound {
+            self.transaction.execute(AssertSqlSafe(clothes(bound))).await.map_err(failed)?;
+            self.wears = bound;
+        }
+        Ok(())
+    }
+}
+
+/// The one message that begins a transaction. Nothing in it comes from outside but a UUID.
+fn begin(bound: Bound, mode: Mode) -> String {
+    let begin = match mode {
+        Mode::Writing(_) => "BEGIN",
+        Mode::Reading => "BEGIN READ ONLY",
+        Mode::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    };
+    let clothes = clothes(bound);
+    match mode {
+        Mode::Writing(Beside::Nobody(scope)) => {
+            format!("{begin}; {clothes}; {}", alone(scope.column()))
+        }
+        _ => format!("{begin}; {clothes}"),
+    }
+}
+
+fn clothes(bound: Bound) -> String {
+    match bound {
+        Bound::Tenant(id) => {
+            format!("SET LOCAL ROLE {TENANT}; SELECT set_config('app.org', '{id}', true)")
+        }
+        // Whatever context was left by a tenant's statement goes with its role.
+        Bound::System => {
+            format!("SET LOCAL ROLE {SCHEDULER}; SELECT set_config('app.org', '', true)")
+        }
+    }
+}
+
+/// Waits until nobody else writes in a scope. Rows that refer to the organization can be added all
+/// the same: their key lock does not collide with this one.
+fn alone(id: Uuid) -> String {
+    format!("SELECT 1 FROM organizations WHERE id = '{id}' FOR NO KEY UPDATE")
+}
+
+/// As the rest of the store names the driver's errors.
+fn failed(error: sqlx::Error) -> StoreError {
+    DbErr::Query(RuntimeErr::SqlxError(error.into())).into()
+}

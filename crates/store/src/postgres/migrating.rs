@@ -1,0 +1,103 @@
+//! What a migration does on PostgreSQL besides its own statements.
+
+use super::{
+    roles::OWNER,
+    walls::{CONTEXT, context_grants, grants, policies, triggers},
+};
+use crate::{StoreError, guard::CATALOG};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
+    TransactionTrait,
+};
+use std::collections::BTreeMap;
+
+/// One lock for all who migrate this database. Held by a transaction, because a pooler does not keep
+/// what a session holds.
+const ALONE: &str = "SELECT pg_advisory_xact_lock(hashtext('bifrost migrations'))";
+
+/// Text is ordered by its bytes, as SQLite does and cursors expect, whatever the database's locale.
+pub(crate) fn ddl(sql: &str) -> String {
+    sql.replace(" text", " text COLLATE \"C\"")
+}
+
+/// Keeps others from migrating the same database, until it is dropped.
+pub(crate) struct MigrationLock {
+    _transaction: DatabaseTransaction,
+}
+
+/// Lets one process at a time migrate, and makes what every step needs.
+pub(crate) async fn before_steps(
+    connection: &DatabaseConnection,
+) -> Result<MigrationLock, StoreError> {
+    let transaction = connection.begin().await?;
+    transaction.execute_unprepared("SET LOCAL lock_timeout = 0").await?;
+    transaction.execute_unprepared(ALONE).await?;
+    for sql in CONTEXT {
+        connection.execute_unprepared(sql).await?;
+    }
+    for sql in context_grants() {
+        connection.execute_unprepared(&sql).await?;
+    }
+    Ok(MigrationLock { _transaction: transaction })
+}
+
+/// Lets the owner see all rows of `tables`, which a step is about to change.
+pub(crate) async fn before_step<C: ConnectionTrait>(
+    connection: &C,
+    tables: &[&str],
+) -> Result<(), DbErr> {
+    for table in tables {
+        let sql = format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY");
+        connection.execute_unprepared(&sql).await?;
+    }
+    Ok(())
+}
+
+/// Puts the walls around what a step has brought, in its own transaction, and grants anew what may
+/// be done with all tables there are by now: a column may have come or gone.
+pub(crate) async fn after_step<C: ConnectionTrait>(
+    connection: &C,
+    rewritten: &[&str],
+) -> Result<(), DbErr> {
+    for table in rewritten {
+        let sql = format!("ALTER TABLE {table} FORCE ROW LEVEL SECURITY");
+        connection.execute_unprepared(&sql).await?;
+    }
+    let found = tables(connection).await?;
+    for table in CATALOG.tables {
+        let Some(found) = found.get(table.name()) else { continue };
+        if !found.secured {
+            for sql in policies(table).into_iter().chain(triggers(table)) {
+                connection.execute_unprepared(&sql).await?;
+            }
+        }
+        for sql in grants(table, &found.columns) {
+            connection.execute_unprepared(&sql).await?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Found {
+    secured: bool,
+    columns: Vec<String>,
+}
+
+/// The owner's tables.
+async fn tables<C: ConnectionTrait>(connection: &C) -> Result<BTreeMap<String, Found>, DbErr> {
+    let sql = format!(
+        "SELECT relname::text AS name, relrowsecurity AS secured, attname::text AS col
+         FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+         WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
+            AND relowner = '{OWNER}'::regrole AND attnum > 0 AND NOT attisdropped
+         ORDER BY relname, attnum"
+    );
+    let mut tables: BTreeMap<String, Found> = BTreeMap::new();
+    for row in connection.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await? {
+        let found = tables.entry(row.try_get("", "name")?).or_default();
+        found.secured = row.try_get("", "secured")?;
+        found.columns.push(row.try_get("", "col")?);
+    }
+    Ok(tables)
+}
