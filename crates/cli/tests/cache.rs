@@ -50,7 +50,7 @@ async fn global(server: &Server) -> Client {
     let global = server.act(&provider, None).await;
     let text = format!("MARK = \"{EVERYBODY}\"\n");
     assert_eq!(global.put_file("shared/everybodys.py", &text).await.status, 201);
-    provider
+    global
 }
 
 async fn ready(server: &Server) -> Value {
@@ -110,12 +110,12 @@ async fn redis_comes_and_goes_and_the_server_says_so_and_runs() {
 async fn each_value_is_under_its_own_organization_s_keys_only_and_goes_with_it() {
     let redis = Redis::start();
     let mut server = server(&["--redis-url", &redis.url()], &[]);
-    let provider = global(&server).await;
+    let everybody = global(&server).await;
     let acme = organization(&server, "acme", ACME).await;
     let globex = organization(&server, "globex", GLOBEX).await;
     tells(&acme, ACME).await;
     tells(&globex, GLOBEX).await;
-    let found = provider.get("/api/organizations").await.body;
+    let found = everybody.get("/api/organizations").await.body;
     let id = |slug: &str| {
         let items = found["items"].as_array().unwrap();
         let item = items.iter().find(|item| item["slug"] == slug);
@@ -141,7 +141,7 @@ async fn each_value_is_under_its_own_organization_s_keys_only_and_goes_with_it()
     assert!(seen.iter().all(|values| *values > 0), "{seen:?}");
 
     let purge = format!("/api/organizations/{acme_id}?purge=true&confirm=acme");
-    assert_eq!(provider.delete(&purge).await.status, 204);
+    assert_eq!(everybody.delete(&purge).await.status, 204);
     let arguments = ["admin", "delete-organization", "--slug", "globex", "--purge", "--yes"];
     let url = redis.url();
     server.command(&[&arguments[..], &["--redis-url", &url]].concat(), "");
