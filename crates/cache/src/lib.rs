@@ -70,6 +70,10 @@ impl Cache {
     /// In Redis. When it cannot be reached within a second, this goes on without it and tries
     /// again in the background.
     pub async fn redis(address: Address) -> Self {
+        if address.is_open() {
+            tracing::warn!(redis = %address, "whoever reaches Redis, workflows too, can read \
+                workspace files there: see docs/cache.md for a password and TLS");
+        }
         Self::over(Backend::Redis(redis::Redis::open(address).await))
     }
 

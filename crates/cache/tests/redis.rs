@@ -213,6 +213,29 @@ async fn a_password_opens_and_a_wrong_one_is_told_without_itself() {
 }
 
 #[tokio::test]
+async fn a_user_who_may_do_little_is_enough_and_less_is_told() {
+    let redis = Redis::with_password("s3cret-word");
+    let user = |name: &str, commands: &[&str]| {
+        let word = ["ACL", "SETUSER", name, "on", ">word", "~bifrost:module:*"];
+        redis.ask::<()>(&[&word[..], commands].concat());
+        format!("redis://{name}:word@127.0.0.1:{}", redis.port())
+    };
+    let file = file("a.py", b"a");
+    let cache = over(&user("enough", &["+getrange", "+set", "+unlink", "+ping"])).await;
+    keep(&cache, acme(), &file, b"a").await;
+    keep_index(&cache, acme(), 1, std::slice::from_ref(&file)).await;
+    assert!(get(&cache, acme(), &file).await.is_some());
+    assert_eq!(cache.health(), Health::Up);
+    let cache = over(&user("reader", &["+getrange", "+ping"])).await;
+    keep(&cache, acme(), &file, b"a").await;
+    assert!(get(&cache, acme(), &file).await.is_some());
+    assert_eq!(cache.health(), Health::Degraded, "it keeps nothing");
+    let cache = over(&user("writer", &["+set", "+ping"])).await;
+    assert_eq!(get(&cache, acme(), &file).await, None);
+    assert_eq!(cache.health(), Health::Degraded, "it gives nothing");
+}
+
+#[tokio::test]
 async fn a_cluster_has_keys_on_all_its_nodes() {
     let cluster = Cluster::start();
     let cache = over(&cluster.url()).await;

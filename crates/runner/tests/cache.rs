@@ -1,4 +1,5 @@
 //! Runs over a Redis that things happen to: it makes them faster or not, and never other ones.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
