@@ -151,6 +151,28 @@ async fn each_value_is_under_its_own_organization_s_keys_only_and_goes_with_it()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_wrote_into_redis_is_dropped_counted_and_not_run() {
+    let redis = Redis::start();
+    let mut server = server(&["--redis-url", &redis.url()], &[]);
+    global(&server).await;
+    let acme = organization(&server, "acme", ACME).await;
+    tells(&acme, ACME).await;
+    let is_workflow = |key: &String| key.ends_with(":workflows/tell.py");
+    let key = eventually("it is kept", async || redis.keys().into_iter().find(is_workflow)).await;
+    server.kill();
+    let value = String::from_utf8(redis.get(&key).unwrap()).unwrap();
+    redis.set(&key, value.replace(ACME, "evil").as_bytes());
+    server.restart();
+    let acme = acme.at(&server.url);
+    tells(&acme, ACME).await;
+    let figures = Client::new(&server.url, None).get("/metrics").await.body;
+    let dropped = "bifrost_cache_dropped_total{why=\"altered\"} 1";
+    assert!(figures.as_str().unwrap().contains(dropped), "no `{dropped}` in {figures}");
+    let mended = async || redis.get(&key).filter(|now| *now == value.as_bytes());
+    eventually("the right value is back", mended).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tls_and_a_password_are_spoken_and_the_password_is_never_said() {
     let redis = Encrypted::start("s3cret-word").await;
     let directory = tempfile::tempdir().unwrap();
