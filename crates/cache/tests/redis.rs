@@ -11,6 +11,10 @@ use testkit::{
     eventually,
     redis::{Cluster, Redis},
 };
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
 /// As long as one question may take, and a bit for a busy machine.
 const SOON: Duration = Duration::from_secs(2);
@@ -144,6 +148,50 @@ async fn a_redis_that_hangs_costs_one_short_wait_and_then_none() {
     redis.thaw();
     health(&cache, Health::Up).await;
     assert!(get(&cache, acme(), &file).await.is_some());
+}
+
+/// A way to Redis on which each answer takes a while; where it begins.
+async fn slow_way(redis: &Redis, pause: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (url, port) = (format!("redis://{}", listener.local_addr().unwrap()), redis.port());
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = server.into_split();
+            tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+            tokio::spawn(async move {
+                let mut bytes = vec![0; 1 << 20];
+                while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
+                    tokio::time::sleep(pause).await;
+                    if to_client.write_all(&bytes[..count]).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_redis_holds_a_run_up_for_a_second_and_no_longer() {
+    let redis = Redis::start();
+    let files: Vec<_> = (0..8_000).map(|number| file(&format!("{number}.py"), b"x")).collect();
+    let kept: Vec<_> = files.iter().map(|file| (file, &b"x"[..])).collect();
+    let direct = over(&redis.url()).await;
+    direct.keep(&ACCESS(acme()), acme(), &kept);
+    direct.settle().await;
+    let wanted: Vec<_> = files.iter().collect();
+    let all = direct.contents(&ACCESS(acme()), acme(), &wanted).await.len();
+    assert_eq!(all, files.len());
+    let slow = over(&slow_way(&redis, Duration::from_millis(120)).await).await;
+    assert_eq!(slow.health(), Health::Up);
+    let begun = Instant::now();
+    let some = slow.contents(&ACCESS(acme()), acme(), &wanted).await.len();
+    // 32 questions of 120 ms each would be four seconds.
+    assert!(begun.elapsed() < Duration::from_millis(2_500), "{:?}", begun.elapsed());
+    assert!(some < all, "{some} of {all}");
 }
 
 #[tokio::test]
