@@ -40,8 +40,7 @@ pub async fn healthz() -> Json<Health> {
     Json(Health { status: "ok", cache: None })
 }
 
-/// The server can serve: its database answers, and it has not been told to go. Without its cache it
-/// serves more slowly.
+/// The server can serve: its database answers, and it has not been told to go.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "readyz", security(()),
     responses((status = 200, body = Health))
