@@ -61,7 +61,7 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
     let started = start(tools.runs, &files, scratch).await?;
     drop(files);
     let forked = Instant::now();
-    let held = Box::pin(converse(&tools, &request, started, opening)).await;
+    let held = converse(&tools, &request, started, opening).await;
     if !held.modules.is_empty() {
         tools.bundles.learn(&held.modules);
     }
