@@ -14,10 +14,7 @@ mod journal;
 mod keys;
 mod pages;
 mod reader;
-mod tables;
-
-#[cfg(test)]
-mod tests;
+pub(crate) mod tables;
 
 pub use export::{Export, Exported};
 pub use format::{Content, Footer, Header, LeftOut};

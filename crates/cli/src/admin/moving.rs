@@ -137,7 +137,8 @@ fn opened(from: &Path, data: &Data) -> anyhow::Result<File> {
 }
 
 fn report_import(imported: &Imported, as_json: bool) {
-    let Imported { content, footer, slug, resumed, organizations, broken_audits } = imported;
+    let Imported { content, footer, slug, resumed, already, organizations, broken_audits } =
+        imported;
     let rows: u64 = footer.rows.values().sum();
     if as_json {
         let what = match content {
@@ -147,9 +148,11 @@ fn report_import(imported: &Imported, as_json: bool) {
             }
         };
         talk::print_json(&json!({
-            "imported": what, "sha256": footer.sha256, "rows": footer.rows, "resumed": resumed,
+            "imported": what, "sha256": footer.sha256, "rows": footer.rows, "resumed": resumed, "already": already,
             "secrets_left_out": footer.secrets_left_out, "broken_audits": broken_audits,
         }));
+    } else if *already {
+        talk::say("this export was imported already; nothing was left to do");
     } else {
         talk::say(&format!("imported {rows} rows, and they are those of the export"));
     }

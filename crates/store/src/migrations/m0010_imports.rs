@@ -1,4 +1,4 @@
-//! The import that is under way.
+//! The import that is under way, or the last one.
 
 use super::Step;
 
@@ -14,7 +14,8 @@ pub(super) const STEP: Step = Step {
             section_at bigint NOT NULL,
             next_at bigint NOT NULL,
             rows_left bigint NOT NULL,
-            beside_others boolean NOT NULL
+            beside_others boolean NOT NULL,
+            finished boolean NOT NULL
         )"],
     down: &["DROP TABLE imports"],
     tenant_tables: &[],

@@ -46,6 +46,8 @@ pub struct Imported {
     pub slug: Option<String>,
     /// Whether an earlier import was gone on with.
     pub resumed: bool,
+    /// Whether it had ended before, and nothing was left to do.
+    pub already: bool,
     /// Organizations.
     pub organizations: usize,
     /// Audits that do not hang together, and why.
@@ -81,7 +83,15 @@ impl Store {
         let old = self.key_of(&manifest.header, source, import.old_master_key).await?;
         let system = self.system(Reason::Move);
         let wish = new_journal(&manifest, import.slug, import.now)?;
-        let begun = system.journal().await?;
+        let begun = match system.last_import().await? {
+            Some(last) if last.finished => {
+                if last.is_for(&wish) && system.is_there(&last).await? {
+                    return Ok(Imported::already(manifest, last.slug));
+                }
+                None
+            }
+            begun => begun,
+        };
         let resumed = begun.is_some();
         let journal = match begun {
             Some(begun) if begun.is_for(&wish) => begun,
@@ -101,10 +111,8 @@ impl Store {
         let last = importing.compare(file, tell).await?;
         let broken_audits = importing.audits(import.allow_broken_audit).await?;
         importing.finish(file, last, import.now).await?;
-        let Manifest { header, footer, .. } = importing.manifest;
-        let organizations = header.organizations.len();
-        let content = header.content;
-        Ok(Imported { content, footer, slug, resumed, organizations, broken_audits })
+        let imported = Imported::already(importing.manifest, slug);
+        Ok(Imported { resumed, already: false, broken_audits, ..imported })
     }
 
     /// Whether this database can take the file at all.
@@ -117,6 +125,26 @@ impl Store {
         match manifest.nul {
             Some(table) if !self.keeps_nul() => Err(MoveError::Nul(table)),
             _ => Ok(()),
+        }
+    }
+}
+
+impl Imported {
+    /// Nothing was left to do.
+    fn already(manifest: Manifest, slug: Option<String>) -> Self {
+        let Manifest { header, footer, .. } = manifest;
+        let (organizations, broken_audits) = (header.organizations.len(), Vec::new());
+        let (content, resumed, already) = (header.content, true, true);
+        Self { content, footer, slug, resumed, already, organizations, broken_audits }
+    }
+}
+
+impl System {
+    /// Whether what an import has brought was not deleted since.
+    async fn is_there(&self, journal: &Journal) -> Result<bool, MoveError> {
+        match journal.target {
+            None => Ok(true),
+            Some(id) => Ok(self.organization(Scope::from_column(id)).await?.is_some()),
         }
     }
 }

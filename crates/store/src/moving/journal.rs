@@ -6,7 +6,8 @@ use domain::{Scope, Timestamp};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-/// An import that has begun and not ended.
+/// An import that has begun. The last one stays when it has ended, so that a process that died right
+/// then is told so when it is started again.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub(crate) struct Journal {
     /// The hash in the file's last line.
@@ -23,17 +24,20 @@ pub(crate) struct Journal {
     /// Rows of the section that are still to come.
     pub rows_left: i64,
     pub beside_others: bool,
+    pub finished: bool,
 }
 
 const READ: &str = "SELECT file, target, slug, started_at, section_at, next_at, rows_left,
-    beside_others FROM imports WHERE id = 1";
+    beside_others, finished FROM imports WHERE id = 1";
+const FORGET_LAST: &str = "DELETE FROM imports WHERE finished";
 const BEGIN: &str = "INSERT INTO imports (id, file, target, slug, started_at, section_at, next_at,
-    rows_left, beside_others) VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8)
+    rows_left, beside_others, finished) VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, FALSE)
     ON CONFLICT (id) DO NOTHING";
 /// Nobody else has gone on meanwhile.
 const ADVANCE: &str = "UPDATE imports SET section_at = $1, next_at = $2, rows_left = $3
-    WHERE id = 1 AND file = $4 AND next_at = $5";
-const END: &str = "DELETE FROM imports WHERE id = 1 AND file = $1";
+    WHERE id = 1 AND file = $4 AND next_at = $5 AND NOT finished";
+const END: &str = "UPDATE imports SET finished = TRUE
+    WHERE id = 1 AND file = $1 AND NOT finished";
 const FORGET: &str = "DELETE FROM imports WHERE target = $1";
 
 impl Journal {
@@ -47,6 +51,7 @@ impl Journal {
             next_at: position(at),
             rows_left: 0,
             beside_others: false,
+            finished: false,
         }
     }
 }
@@ -59,6 +64,11 @@ pub(super) fn position(at: u64) -> i64 {
 impl System {
     /// The import that has not ended.
     pub(crate) async fn journal(&self) -> Result<Option<Journal>, StoreError> {
+        Ok(self.last_import().await?.filter(|journal| !journal.finished))
+    }
+
+    /// The last import, ended or not.
+    pub(super) async fn last_import(&self) -> Result<Option<Journal>, StoreError> {
         self.gate().one::<Journal, 0>(READ, []).await
     }
 
@@ -84,6 +94,7 @@ impl Write<'_> {
             rows_left.into(),
             journal.beside_others.into(),
         ];
+        self.system().run(FORGET_LAST, []).await?;
         Ok(self.system().run(BEGIN, values).await? > 0)
     }
 

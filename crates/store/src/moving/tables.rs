@@ -9,7 +9,7 @@ mod workspace;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Uuid,
     Text,
     Int,
@@ -19,14 +19,14 @@ pub(super) enum Kind {
 
 /// A column without the one that says whose a row is, which every section says once.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Column {
+pub(crate) struct Column {
     pub name: &'static str,
     pub kind: Kind,
 }
 
 /// When a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum When {
+pub(crate) enum When {
     /// In batches, one after the other.
     Early,
     /// In the transaction that ends the import: caretakers act on its rows wherever they see them.
@@ -35,7 +35,7 @@ pub(super) enum When {
 
 /// A table with rows of organizations.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     pub name: &'static str,
     /// The columns in the order of both statements, which have the owner's before them or in their
     /// condition.
@@ -64,7 +64,7 @@ impl Table {
 }
 
 /// Every table, in the order that foreign keys allow.
-pub(super) fn all() -> impl Iterator<Item = &'static Table> {
+pub(crate) fn all() -> impl Iterator<Item = &'static Table> {
     people::TABLES.iter().chain(workspace::TABLES).chain(work::TABLES)
 }
 

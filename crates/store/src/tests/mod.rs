@@ -5,6 +5,7 @@
 
 mod ablation;
 mod attacks;
+mod moved_tables;
 mod second_prover;
 pub(crate) mod sql_audit;
 mod statements;
