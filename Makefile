@@ -17,6 +17,7 @@ test: ## Everything that has to hold, in minutes
 	$(CARGO) $(TEST) --workspace
 	$(PYTHON) -m unittest discover -s python/tests -t python
 	BIFROST=target/debug/bifrost $(PYTHON) docs/check_commands.py
+	BIFROST=target/debug/bifrost $(PYTHON) docs/check_commands.py docs/moving.md
 	$(MAKE) --no-print-directory fuzz
 
 check: format lint tidy types test ## What CI runs, and the long forms of the tests

@@ -2,9 +2,9 @@
 """Runs the `sh` blocks of README.md from top to bottom and compares what they print.
 
 Usage: `docs/check_commands.py [README.md]`. `BIFROST` names the program to use in place of
-`./target/release/bifrost`. A block marked `sh demo`, `sh test` or `sh build` is left out. Each line
-of a `text` block right after a block that ran must be in that block's output; `…` in it stands for
-anything.
+`./target/release/bifrost`. A block marked `sh demo`, `sh test`, `sh build` or `sh postgres` is left
+out. Each line of a `text` block right after a block that ran must be in that block's output; `…` in
+it stands for anything.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = "./target/release/bifrost"
-LEFT_OUT = {"demo", "test", "build"}
+LEFT_OUT = {"demo", "test", "build", "postgres"}
 SECONDS = 180
 MARK = "=== block of line "
 FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

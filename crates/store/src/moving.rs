@@ -80,7 +80,7 @@ pub enum MoveError {
     )]
     Nul(&'static str),
     /// A table gave fewer or more rows than it has.
-    #[error("`{0}` gave {1} row(s) and has {2}; nothing was exported")]
+    #[error("`{0}` gave {1} row(s) and has {2}; what was exported is not whole")]
     Incomplete(&'static str, u64, u64),
     /// Something is there already.
     #[error(

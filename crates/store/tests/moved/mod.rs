@@ -225,7 +225,8 @@ pub fn without_imports(dump: &str) -> String {
             heads = table == "audit_heads";
         }
         let told = imports.iter().any(|action| line.contains(action));
-        !line.is_empty() && !told && !(heads && line.contains(&nil))
+        let head = heads && line.contains(&nil);
+        !(line.is_empty() || told || head)
     });
     lines.collect::<Vec<_>>().join("\n")
 }
