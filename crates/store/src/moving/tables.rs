@@ -93,4 +93,4 @@ const SMALL: usize = 500;
 /// Where they can have results, inputs or tracebacks.
 const MEDIUM: usize = 50;
 /// Where they can have whole files.
-const LARGE: usize = 8;
+const LARGE: usize = 4;
