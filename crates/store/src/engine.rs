@@ -143,6 +143,17 @@ impl Engine {
         }
     }
 
+    /// What goes after the statements of a migration's way back.
+    pub(crate) async fn after_way_back(
+        connection: &SchemaManagerConnection<'_>,
+        step: &Step,
+    ) -> Result<(), DbErr> {
+        match connection.get_database_backend() {
+            DbBackend::Postgres => postgres::after_step(connection, step.rewrites).await,
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the walls that the engine itself puts up stand; what is missing if not.
     pub(crate) async fn missing_walls(&self) -> Result<Vec<String>, StoreError> {
         match self {
@@ -158,6 +169,15 @@ impl Transaction {
         match self {
             Self::Sqlite(transaction) => transaction.commit().await,
             Self::Postgres(transaction) => transaction.commit().await,
+        }
+    }
+
+    /// Makes it so, and lets others at its rows as soon as they may see them, not only when the disk
+    /// has it; returns when the disk has it.
+    pub(crate) async fn commit_early(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit_early().await,
         }
     }
 }

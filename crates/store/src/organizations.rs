@@ -1,6 +1,6 @@
 //! Organizations: the registry that every other table refers to.
 
-use crate::{StoreError, System, db::Write, engine, settings};
+use crate::{StoreError, System, db::Write, engine, queue::lanes, settings};
 use domain::{Access, OrganizationId, Scope, Settings, Slug, Timestamp, audit::Event};
 use sea_orm::FromQueryResult;
 use serde::{Deserialize, Serialize};
@@ -193,15 +193,18 @@ impl System {
         let event = || {
             Event::done("organization.create", new.slug.as_str()).with(json!({ "name": new.name }))
         };
-        both(&write, by, Scope::Organization(new.id), event, new.now).await?;
+        let scope = Scope::Organization(new.id);
+        let settings = Settings::default();
+        lanes::open(&write.tenant(scope), scope, &settings).await?;
+        both(&write, by, scope, event, new.now).await?;
         write.commit().await?;
         Ok(Organization {
-            scope: Scope::Organization(new.id),
+            scope,
             slug: new.slug,
             name: new.name,
             status: OrganizationStatus::Active,
             is_provider: false,
-            settings: Settings::default(),
+            settings,
             created_at: new.now,
         })
     }
@@ -257,6 +260,7 @@ impl System {
         // of whoever deleted it.
         write.system().run(BEGIN_PURGE, [id.0.into(), now.0.into()]).await?;
         let own = write.tenant(scope);
+        lanes::close(&own, scope).await?;
         own.run(FORGET_SETTINGS, [id.0.into()]).await?;
         own.run(FORGET_AUDIT, [id.0.into()]).await?;
         own.run(FORGET_HEAD, [id.0.into()]).await?;

@@ -46,6 +46,7 @@ async fn enqueue(world: &World, scope: Scope, times: u32) {
             workflow: &entry,
             inputs: serde_json::json!({}),
             idempotency_key: None,
+            place: store::Place::default(),
             max_queued: 1_000_000,
             now: NOW,
         };

@@ -25,8 +25,15 @@ async fn enqueue(world: &World, scope: Scope) -> ExecutionId {
     let entry = scoped.workflow("w").await.unwrap().unwrap();
     let id = ExecutionId(Uuid::now_v7());
     let (workflow, inputs) = (&entry, serde_json::json!({}));
-    let new =
-        NewExecution { id, workflow, inputs, idempotency_key: None, max_queued: 10, now: NOW };
+    let new = NewExecution {
+        id,
+        workflow,
+        inputs,
+        idempotency_key: None,
+        place: store::Place::default(),
+        max_queued: 10,
+        now: NOW,
+    };
     scoped.enqueue(new).await.unwrap().execution.id
 }
 
