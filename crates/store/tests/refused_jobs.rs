@@ -107,8 +107,9 @@ async fn a_row_that_claims_another_organizations_execution_ends_and_that_executi
     let forged = format!(
         "INSERT INTO job_queue (organization_id, {columns}) SELECT {globex}, {columns} FROM job_queue"
     );
-    tamper(&world, &[forged, format!("DELETE FROM job_queue WHERE organization_id <> {globex}")])
-        .await;
+    let lane = format!("UPDATE queue_lanes SET waiting = 1 WHERE organization_id = {globex}");
+    let own = format!("DELETE FROM job_queue WHERE organization_id <> {globex}");
+    tamper(&world, &[forged, lane, own]).await;
     refused(&world, id, JobRefusal::ExecutionMissing).await;
     assert_eq!(denied(&world, world.globex).await, [format!("{id} denied")]);
     assert!(denied(&world, world.acme).await.is_empty());

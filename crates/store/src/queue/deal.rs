@@ -71,8 +71,7 @@ const LANES: &str = "SELECT organization_id, virtual_time, weight, waiting,
 const WAIT_FOR_LANE: &str = "SELECT organization_id, virtual_time, weight, waiting,
     max_concurrent - running AS places, usual_cost, joined FROM queue_lanes WHERE eligible
     ORDER BY virtual_time, organization_id LIMIT 1 FOR UPDATE";
-const LEVEL: &str = "SELECT
-    (SELECT MIN(others.virtual_time) FROM queue_lanes AS others
+const LEVEL: &str = "SELECT (SELECT MIN(others.virtual_time) FROM queue_lanes AS others
         WHERE others.eligible AND others.joined) AS least,
     (SELECT MAX(everybody.virtual_time) FROM queue_lanes AS everybody) AS most";
 /// Both generations are read in the statement that claims: a write that was answered before is in.
@@ -111,8 +110,8 @@ const TAKE_SOME: &str = "UPDATE job_queue SET worker = $2, lease_until = $3, cla
             WHERE everyones.id = $6) AS global_generation";
 const CHARGE: &str = "UPDATE queue_lanes SET waiting = waiting - $2, running = running + $2,
     virtual_time = $3, joined = TRUE WHERE organization_id = $1";
-const ANY: &str = "SELECT any.execution_id FROM job_queue AS any
-    WHERE any.organization_id = $1 AND any.worker IS NULL AND NOT any.delayed LIMIT 1";
+const ANY: &str = "SELECT ready.execution_id FROM job_queue AS ready
+    WHERE ready.organization_id = $1 AND ready.worker IS NULL AND NOT ready.delayed LIMIT 1";
 
 /// What [`TAKE_SOME`] takes at most.
 const SOME: u32 = 16;
