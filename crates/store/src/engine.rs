@@ -143,7 +143,21 @@ impl Engine {
         }
     }
 
-    /// What goes after the statements of a migration's way back.
+    /// What goes before the statements of a migration's way back: they read what the step brought.
+    pub(crate) async fn before_way_back(
+        connection: &SchemaManagerConnection<'_>,
+        step: &Step,
+    ) -> Result<(), DbErr> {
+        match connection.get_database_backend() {
+            DbBackend::Postgres => {
+                postgres::before_step(connection, step.rewrites).await?;
+                postgres::before_step(connection, step.tenant_tables).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What goes after them.
     pub(crate) async fn after_way_back(
         connection: &SchemaManagerConnection<'_>,
         step: &Step,

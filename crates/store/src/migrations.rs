@@ -82,7 +82,7 @@ impl MigrationTrait for Step {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
         let backend = connection.get_database_backend();
-        Engine::before_step(connection, self).await?;
+        Engine::before_way_back(connection, self).await?;
         for sql in self.down {
             connection.execute_unprepared(&Engine::ddl(backend, sql)).await?;
         }
