@@ -8,6 +8,7 @@ use crate::{
     keyring::Keyring,
     migrations,
     postgres::Listener,
+    queue::entries::Entries,
 };
 use domain::{Access, Scope};
 use std::sync::{Arc, OnceLock};
@@ -21,6 +22,8 @@ struct Db {
     guard: Guard,
     /// Opens what is sealed; there once the store is unlocked.
     keyring: OnceLock<Keyring>,
+    /// What claims found out about workflows.
+    entries: Entries,
 }
 
 /// Why somebody needs to see beyond one organization. Every use is listed in
@@ -90,7 +93,7 @@ impl Store {
     }
 
     fn of(engine: Engine, guard: Guard) -> Self {
-        Self(Arc::new(Db { engine, guard, keyring: OnceLock::new() }))
+        Self(Arc::new(Db { engine, guard, keyring: OnceLock::new(), entries: Entries::default() }))
     }
 
     /// Applies what is missing; the names of what was applied.
@@ -194,6 +197,11 @@ impl Write<'_> {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         self.transaction.commit().await
     }
+
+    /// Makes it so, and is done with its rows before the disk is: for those that many want.
+    pub(crate) async fn commit_early(self) -> Result<(), StoreError> {
+        self.transaction.commit_early().await
+    }
 }
 
 /// A transaction that reads: all its statements see the same moment.
@@ -267,6 +275,11 @@ impl System {
     /// What opens and seals.
     pub(crate) fn keyring(&self) -> Result<&Keyring, StoreError> {
         self.db.keyring.get().ok_or(StoreError::NoMasterKey)
+    }
+
+    /// What claims found out about workflows.
+    pub(crate) fn entries(&self) -> &Entries {
+        &self.db.entries
     }
 
     /// Why this was opened.

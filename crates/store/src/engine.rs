@@ -145,6 +145,31 @@ impl Engine {
         }
     }
 
+    /// What goes before the statements of a migration's way back: they read what the step brought.
+    pub(crate) async fn before_way_back(
+        connection: &SchemaManagerConnection<'_>,
+        step: &Step,
+    ) -> Result<(), DbErr> {
+        match connection.get_database_backend() {
+            DbBackend::Postgres => {
+                postgres::before_step(connection, step.rewrites).await?;
+                postgres::before_step(connection, step.tenant_tables).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What goes after them.
+    pub(crate) async fn after_way_back(
+        connection: &SchemaManagerConnection<'_>,
+        step: &Step,
+    ) -> Result<(), DbErr> {
+        match connection.get_database_backend() {
+            DbBackend::Postgres => postgres::after_step(connection, step.rewrites).await,
+            _ => Ok(()),
+        }
+    }
+
     /// An ear for other processes, if the engine can carry a word between machines.
     pub(crate) async fn listener(&self) -> Result<Option<postgres::Listener>, StoreError> {
         match self {
@@ -176,6 +201,15 @@ impl Transaction {
         match self {
             Self::Sqlite(transaction) => transaction.commit().await,
             Self::Postgres(transaction) => transaction.commit().await,
+        }
+    }
+
+    /// Makes it so, and lets others at its rows as soon as they may see them, not only when the disk
+    /// has it; returns when the disk has it.
+    pub(crate) async fn commit_early(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit_early().await,
         }
     }
 }

@@ -38,6 +38,10 @@ pub struct Execution {
     pub attempt: u32,
     /// By whom, for people.
     pub requested_by: String,
+    /// Before others of its organization when higher, -10 to 10.
+    pub priority: i64,
+    /// Not before, if it was asked for later.
+    pub start_at: Option<Timestamp>,
 }
 
 /// An execution in a list: without what can be large.
@@ -88,6 +92,8 @@ pub(crate) struct Row {
     finished_at: Option<i64>,
     attempt: i64,
     requested_by: String,
+    priority: i64,
+    start_at: Option<i64>,
 }
 
 #[derive(FromQueryResult)]
@@ -104,7 +110,7 @@ struct SummaryRow {
 
 pub(crate) const ONE: &str =
     "SELECT id, workflow, status, inputs_json, result_json, error_json, modules_json,
-    created_at, started_at, finished_at, attempt, requested_by
+    created_at, started_at, finished_at, attempt, requested_by, priority, start_at
     FROM executions WHERE organization_id = $1 AND id = $2";
 const PAGE: &str = "SELECT id, workflow, status, created_at, started_at, finished_at, attempt,
     requested_by FROM executions WHERE organization_id = $1 AND id < $2
@@ -169,6 +175,8 @@ impl Scoped {
             finished_at: row.finished_at.map(Timestamp),
             attempt: count(row.attempt)?,
             requested_by: row.requested_by,
+            priority: row.priority,
+            start_at: row.start_at.map(Timestamp),
         })
     }
 }

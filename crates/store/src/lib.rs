@@ -56,7 +56,7 @@ pub use config::{ConfigEntry, ConfigValue, ListConfig, Revealed};
 pub use config_writes::{ConfigWritten, DeleteConfigError, PutConfig, PutConfigError};
 pub use console_sessions::{ConsoleSession, NewConsoleSession, SessionChange};
 pub use db::{Reason, Scoped, Store, System};
-pub use enqueue::{EnqueueError, Enqueued, NewExecution};
+pub use enqueue::{EnqueueError, Enqueued, NewExecution, PRIORITIES, Place};
 pub use error::StoreError;
 pub use execution_logs::NumberedLine;
 pub use executions::{Execution, ExecutionSummary, ListExecutions};

@@ -11,6 +11,7 @@ mod m0004_audit;
 mod m0005_settings;
 mod m0006_config;
 mod m0007_identity;
+mod m0008_queue;
 
 use crate::{StoreError, engine::Engine};
 use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             m0005_settings::STEP,
             m0006_config::STEP,
             m0007_identity::STEP,
+            m0008_queue::STEP,
         ];
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
     }
@@ -78,10 +80,13 @@ impl MigrationTrait for Step {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        let backend = connection.get_database_backend();
+        Engine::before_way_back(connection, self).await?;
         for sql in self.down {
-            manager.get_connection().execute_unprepared(sql).await?;
+            connection.execute_unprepared(&Engine::ddl(backend, sql)).await?;
         }
-        Ok(())
+        Engine::after_way_back(connection, self).await
     }
 
     /// A step is there as a whole or not at all, also when the process dies in it.

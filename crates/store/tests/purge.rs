@@ -106,6 +106,7 @@ async fn run_one_and_queue_one(world: &World, scope: Scope) {
         workflow: &entry,
         inputs: serde_json::json!({ CANARY: CANARY }),
         idempotency_key: None,
+        place: store::Place::default(),
         max_queued: 10,
         now: NOW,
     };

@@ -17,15 +17,23 @@ else:
 class Workflow:
     """What the decorator says about a function, kept as its `__bifrost_workflow__`."""
 
-    __slots__ = ("name", "description", "timeout", "retries")
+    __slots__ = ("name", "description", "timeout", "retries", "retry_delay", "priority")
 
     def __init__(
-        self, name: str, description: str | None, timeout: float | None, retries: int | None
+        self,
+        name: str,
+        description: str | None,
+        timeout: float | None = None,
+        retries: int | None = None,
+        retry_delay: float | None = None,
+        priority: int | None = None,
     ) -> None:
         self.name = name
         self.description = description
         self.timeout = timeout
         self.retries = retries
+        self.retry_delay = retry_delay
+        self.priority = priority
 
     def __repr__(self) -> str:
         return f"Workflow({self.name!r})"
@@ -42,6 +50,8 @@ def workflow(
     description: str | None = None,
     timeout: float | None = None,
     retries: int | None = None,
+    retry_delay: float | None = None,
+    priority: int | None = None,
 ) -> Callable[[F], F]: ...
 
 
@@ -49,8 +59,10 @@ def workflow(function: Any = None, /, **options: Any) -> Any:
     """Offer a function as a workflow, bare or with options.
 
     `name` defaults to the function's, `description` to the first paragraph of its docstring,
-    `timeout` is in seconds and `retries` counts the attempts after the first. The function stays
-    as it is: a unit test calls it like any other.
+    `timeout` is in seconds. `retries` counts the attempts after the first, when it fails: the first
+    pause is `retry_delay` seconds (10), each further one twice as long. `priority`, -10 to 10, goes
+    before less within the organization. The function stays as it is: a unit test calls it like any
+    other.
     """
     _check(options)
 
@@ -62,13 +74,22 @@ def workflow(function: Any = None, /, **options: Any) -> Any:
             options.get("description") or _first_paragraph(target.__doc__),
             options.get("timeout"),
             options.get("retries"),
+            options.get("retry_delay"),
+            options.get("priority"),
         )
         return target
 
     return mark if function is None else mark(function)
 
 
-_OPTIONS = {"name": (str,), "description": (str,), "timeout": (int, float), "retries": (int,)}
+_OPTIONS = {
+    "name": (str,),
+    "description": (str,),
+    "timeout": (int, float),
+    "retries": (int,),
+    "retry_delay": (int, float),
+    "priority": (int,),
+}
 
 
 def _check(options: dict[str, Any]) -> None:

@@ -193,6 +193,7 @@ impl Stage {
             workflow: &workflow,
             inputs: json!({"given": mark, mark: 1}),
             idempotency_key: key.map(str::to_owned),
+            place: store::Place::default(),
             max_queued: 1_000_000,
             now: NOW,
         };

@@ -13,6 +13,7 @@ pub const CATALOG: Catalog = Catalog {
         Table::new("executions", Kind::Tenant),
         Table::new("execution_logs", Kind::Tenant),
         Table::new("job_queue", Kind::Tenant).for_caretakers(),
+        Table::new("queue_lanes", Kind::Tenant).for_caretakers(),
         Table::new("api_keys", Kind::Tenant),
         Table::new("console_sessions", Kind::Tenant),
         Table::new("setup_links", Kind::Tenant),

@@ -139,6 +139,7 @@ async fn template(path: &Path) -> Target {
         workflow: &entry,
         inputs: serde_json::json!({ "a": MARK }),
         idempotency_key: None,
+        place: crate::Place::default(),
         max_queued: 10,
         now: NOW,
     };

@@ -5,6 +5,7 @@
 
 mod ablation;
 mod attacks;
+mod plans;
 mod second_prover;
 pub(crate) mod sql_audit;
 mod statements;
