@@ -52,7 +52,6 @@ const BEGINS: u32 = CONNECTIONS + 2;
 /// An open server.
 pub(crate) struct Postgres {
     pool: PgPool,
-    options: PgConnectOptions,
     /// Whether the server is at the other end of a connection for as long as it lasts.
     direct: bool,
 }
@@ -82,6 +81,7 @@ impl Postgres {
         // The pool would try for long and not say what it was that failed.
         let first = PgConnection::connect_with(&options).await.map_err(failed)?;
         first.close().await.map_err(failed)?;
+        let direct = is_direct(&options);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE)
@@ -94,28 +94,31 @@ impl Postgres {
                     Ok(true)
                 })
             })
-            .connect_with(options.clone())
+            .connect_with(options)
             .await
             .map_err(failed)?;
-        let direct = is_direct(&options);
-        Ok(Self { pool, options, direct })
+        Ok(Self { pool, direct })
+    }
+
+    fn options(&self) -> PgConnectOptions {
+        (*self.pool.connect_options()).clone()
     }
 
     /// A connection of its own that wears the owner's role, for changes of the schema.
     pub(crate) async fn owner(&self) -> Result<DatabaseConnection, StoreError> {
-        roles::owner(self.options.clone()).await
+        roles::owner(self.options()).await
     }
 
     /// The names of the steps that have been migrated, in order.
     pub(crate) async fn applied(&self) -> Result<Vec<String>, StoreError> {
-        migrating::applied(&self.options).await
+        migrating::applied(&self.options()).await
     }
 
     /// An ear of its own on the database's channel. Not through a pooler: what we listen for would be
     /// said to whoever has the connection then, in the middle of something else.
     pub(crate) async fn listener(&self) -> Result<Option<Listener>, StoreError> {
         if self.direct {
-            return Listener::connect(self.options.clone()).await.map(Some);
+            return Listener::connect(self.options()).await.map(Some);
         }
         tracing::info!("a pooler is in between, so other processes are not heard: we look instead");
         Ok(None)
