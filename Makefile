@@ -65,6 +65,6 @@ tidy: ## Rules of this repository that no compiler knows
 
 bench: ## The figures of the README, measured here
 	$(CARGO) build --quiet --release --package bifrost
-	$(PYTHON) bench/run.py
+	$(CARGO) xtask servers --durable -- $(PYTHON) bench/run.py
 
 .PHONY: help demo test check proofs fuzz deploy-check format lint types tidy bench
