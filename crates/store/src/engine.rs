@@ -97,11 +97,11 @@ impl Engine {
         }
     }
 
-    /// A connection that can tell what has been migrated, if anything can have been.
-    pub(crate) async fn schema_reader(&self) -> Result<Option<DatabaseConnection>, StoreError> {
+    /// The names of the steps that have been migrated, in order.
+    pub(crate) async fn applied(&self) -> Result<Vec<String>, StoreError> {
         match self {
-            Self::Sqlite(sqlite) => Ok(Some(sqlite.connection().clone())),
-            Self::Postgres(postgres) => postgres.schema_reader().await,
+            Self::Sqlite(sqlite) => sqlite.applied().await,
+            Self::Postgres(postgres) => postgres.applied().await,
         }
     }
 
@@ -174,7 +174,7 @@ impl Engine {
     pub(crate) async fn listener(&self) -> Result<Option<postgres::Listener>, StoreError> {
         match self {
             Self::Sqlite(_) => Ok(None),
-            Self::Postgres(postgres) => Ok(Some(postgres.listener().await?)),
+            Self::Postgres(postgres) => postgres.listener().await,
         }
     }
 
