@@ -18,6 +18,9 @@ _OPTIONS: dict[str, tuple[type, ...]] = {
     "description": (str,),
     "timeout": (int, float),
     "retries": (int,),
+    "schedule": (str,),
+    "timezone": (str,),
+    "missed": (str,),
 }
 
 
