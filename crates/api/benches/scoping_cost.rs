@@ -77,6 +77,7 @@ async fn side(store: Store, data: &std::path::Path) -> Side {
         clock: Arc::new(SystemClock),
         issuer: "https://bifrost.test".to_owned(),
         secure_cookies: false,
+        leaving: api::Leaving::default(),
     };
     let router = api::router(ApiState::new(parts).unwrap());
     let body = json!({"organization": "provider", "email": "user0@x.test", "password": PASSWORD});

@@ -45,10 +45,14 @@ pub async fn finished_within(
 ) -> Result<Execution, StoreError> {
     let end = Instant::now() + wait;
     let scoped = state.scoped(signed);
-    while !execution.status.is_outcome() && Instant::now() < end {
+    let stopping = &state.leaving.stopping;
+    while !execution.status.is_outcome() && Instant::now() < end && !stopping.is_cancelled() {
         let next_look = end.min(Instant::now() + LOOK_EVERY);
         // Rung or not, it is time to look.
-        let _ = timeout_at(next_look, watch.changed()).await;
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            _ = timeout_at(next_look, watch.changed()) => {}
+        }
         if let Some(found) = scoped.execution(execution.id).await? {
             execution = found;
         }

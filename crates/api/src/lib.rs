@@ -53,4 +53,4 @@ pub use passwords::{PasswordError, hash_password};
 pub use router::router;
 pub use routes::api_keys::fresh as fresh_api_key;
 pub use server::{ServerLimits, serve};
-pub use state::{ApiParts, ApiState};
+pub use state::{ApiParts, ApiState, Leaving};

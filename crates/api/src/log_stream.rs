@@ -62,7 +62,12 @@ impl Follow {
             if !events.is_empty() {
                 return Some(events);
             }
-            let _ = timeout(LOOK_EVERY, self.watch.changed()).await;
+            // A server that stops ends its streams: a reader goes on at another one, or here later.
+            let stopping = &self.state.leaving.stopping;
+            tokio::select! {
+                () = stopping.cancelled() => return None,
+                _ = timeout(LOOK_EVERY, self.watch.changed()) => {}
+            }
         }
     }
 

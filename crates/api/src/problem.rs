@@ -112,6 +112,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).with_retry_after(1)
     }
 
+    /// 503 of a server that has been told to stop and goes on for a moment.
+    pub fn leaving() -> Self {
+        let detail = "the server is about to stop; ask another one";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "leaving", detail).with_retry_after(1)
+    }
+
     /// 429 with the seconds to wait.
     pub fn too_many(code: &'static str, detail: &'static str, seconds: u64) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail).with_retry_after(seconds)

@@ -14,6 +14,7 @@ use domain::{Timestamp, analysis::Analyser};
 use jobs::{Bells, Clock};
 use std::{ops::Deref, sync::Arc};
 use store::{Scoped, Store};
+use tokio_util::sync::CancellationToken;
 
 /// What the command line hands over.
 pub struct ApiParts {
@@ -31,6 +32,17 @@ pub struct ApiParts {
     pub issuer: String,
     /// Whether people reach the server over TLS only: cookies are then kept from plain HTTP.
     pub secure_cookies: bool,
+    /// How it is told to go.
+    pub leaving: Leaving,
+}
+
+/// The two steps in which a server goes.
+#[derive(Clone, Debug, Default)]
+pub struct Leaving {
+    /// It says that it is not ready, and answers all the same.
+    pub announced: CancellationToken,
+    /// It takes no more connections, and ends what would go on for long.
+    pub stopping: CancellationToken,
 }
 
 /// What every handler shares. Cheap to clone.
@@ -51,6 +63,7 @@ pub struct Shared {
     pub(crate) inputs: Inputs,
     pub(crate) denials: Denials,
     pub(crate) secure_cookies: bool,
+    pub(crate) leaving: Leaving,
 }
 
 impl ApiState {
@@ -70,6 +83,7 @@ impl ApiState {
             sign_in_limit: SignInLimit::default(),
             inputs: Inputs::default(),
             secure_cookies: parts.secure_cookies,
+            leaving: parts.leaving,
         })))
     }
 

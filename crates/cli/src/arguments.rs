@@ -48,6 +48,10 @@ pub struct Places {
     /// the variable BIFROST_MASTER_KEY [default: DATA_DIR/master.key]
     #[arg(long, global = true, env = "BIFROST_MASTER_KEY_FILE")]
     pub master_key_file: Option<PathBuf>,
+    /// Directory of `master.key` and `signing-keys`, the same on every machine that serves one
+    /// database [default: DATA_DIR]
+    #[arg(long, global = true, env = "BIFROST_KEYS_DIR")]
+    pub keys_dir: Option<PathBuf>,
     /// Configuration file [default: ./bifrost.toml, if there is one]
     #[arg(long, global = true, env = "BIFROST_CONFIG")]
     pub config: Option<PathBuf>,
@@ -79,6 +83,23 @@ pub struct ServeOptions {
     /// Seconds that running executions get to finish when the server stops [default: 30]
     #[arg(long, env = "BIFROST_DRAIN_SECONDS")]
     pub drain_seconds: Option<u32>,
+    /// Seconds to go on answering when the server stops, while /readyz says 503, so that load
+    /// balancers look elsewhere first [default: 0]
+    #[arg(long, env = "BIFROST_LINGER_SECONDS")]
+    pub linger_seconds: Option<u32>,
+    /// What to do when a wall between organizations is missing [default: required]
+    #[arg(long, env = "BIFROST_ISOLATION")]
+    pub isolation: Option<Isolation>,
+}
+
+/// What to do when a wall is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Isolation {
+    /// Say what is missing, and do not start
+    Required,
+    /// Say what is missing, and start
+    BestEffort,
 }
 
 /// What a process does.

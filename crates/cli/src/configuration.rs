@@ -1,6 +1,6 @@
 //! Where a value comes from: flag, then variable (both by clap), then `bifrost.toml`, then default.
 
-use crate::arguments::{Places, Role, ServeOptions};
+use crate::arguments::{Isolation, Places, Role, ServeOptions};
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use std::{
@@ -28,6 +28,10 @@ pub struct Serve {
     pub concurrency: u32,
     /// How long running executions may go on when the server stops.
     pub drain: Duration,
+    /// How long to go on answering when the server stops.
+    pub linger: Duration,
+    /// What to do when a wall is missing.
+    pub isolation: Isolation,
 }
 
 /// Where the data is.
@@ -35,8 +39,10 @@ pub struct Serve {
 pub struct Data {
     /// Keys, runtime and, by default, the database.
     pub directory: PathBuf,
-    /// `sqlite:PATH`
+    /// `sqlite:PATH` or `postgres://…`
     pub database_url: String,
+    /// Where `signing-keys` is, and by default the master key.
+    pub keys: PathBuf,
     /// Where the key is that wraps the keys of all secrets.
     pub master_key: MasterKeySource,
 }
@@ -48,6 +54,7 @@ struct Configured {
     data_dir: Option<PathBuf>,
     database_url: Option<String>,
     master_key_file: Option<PathBuf>,
+    keys_dir: Option<PathBuf>,
     listen: Option<SocketAddr>,
     public_url: Option<String>,
     role: Option<Role>,
@@ -55,6 +62,8 @@ struct Configured {
     python: Option<PathBuf>,
     concurrency: Option<u32>,
     drain_seconds: Option<u32>,
+    linger_seconds: Option<u32>,
+    isolation: Option<Isolation>,
 }
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
@@ -71,7 +80,10 @@ impl ServeOptions {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let concurrency = self.concurrency.or(configured.concurrency);
         let drain = self.drain_seconds.or(configured.drain_seconds).unwrap_or(DRAIN_SECONDS);
+        let linger = self.linger_seconds.or(configured.linger_seconds).unwrap_or(0);
         Ok(Serve {
+            linger: Duration::from_secs(linger.into()),
+            isolation: self.isolation.or(configured.isolation).unwrap_or(Isolation::Required),
             public_url: public_url(self.public_url.or(configured.public_url.clone()))?,
             listen: self.listen.or(configured.listen).unwrap_or(LISTEN),
             role: self.role.or(configured.role).unwrap_or(Role::All),
@@ -129,12 +141,13 @@ fn data(places: Places, configured: Configured) -> anyhow::Result<Data> {
     };
     let url = url.or(configured.database_url);
     let default = || format!("sqlite:{}", directory.join("bifrost.db").display());
-    let master_key = master_key(places.master_key_file.or(configured.master_key_file), &directory)?;
-    Ok(Data { database_url: url.unwrap_or_else(default), master_key, directory })
+    let keys = places.keys_dir.or(configured.keys_dir).unwrap_or_else(|| directory.clone());
+    let master_key = master_key(places.master_key_file.or(configured.master_key_file), &keys)?;
+    Ok(Data { database_url: url.unwrap_or_else(default), master_key, keys, directory })
 }
 
 /// The key itself is in a variable or a file, never in an argument or in `bifrost.toml`.
-fn master_key(file: Option<PathBuf>, data: &Path) -> anyhow::Result<MasterKeySource> {
+fn master_key(file: Option<PathBuf>, keys: &Path) -> anyhow::Result<MasterKeySource> {
     let variable = match std::env::var("BIFROST_MASTER_KEY") {
         Err(std::env::VarError::NotPresent) => None,
         // Its text stays out of the message.
@@ -147,7 +160,7 @@ fn master_key(file: Option<PathBuf>, data: &Path) -> anyhow::Result<MasterKeySou
         }
         (Some(text), None) => Ok(MasterKeySource::Variable(text.into())),
         (None, Some(file)) => Ok(MasterKeySource::File(file)),
-        (None, None) => Ok(MasterKeySource::DataDirectory(data.to_owned())),
+        (None, None) => Ok(MasterKeySource::DataDirectory(keys.to_owned())),
     }
 }
 

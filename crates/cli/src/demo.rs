@@ -6,7 +6,7 @@ mod service;
 
 use crate::{
     admin,
-    arguments::{DemoOptions, Role},
+    arguments::{DemoOptions, Isolation, Role},
     configuration::{Data, Serve},
     serve::Server,
     talk,
@@ -65,6 +65,7 @@ fn serve_options(options: &DemoOptions, directory: std::path::PathBuf) -> Serve 
         public_url: None,
         data: Data {
             master_key: MasterKeySource::DataDirectory(directory.clone()),
+            keys: directory.clone(),
             directory,
             database_url,
         },
@@ -73,6 +74,8 @@ fn serve_options(options: &DemoOptions, directory: std::path::PathBuf) -> Serve 
         python: options.python.clone(),
         concurrency: 4,
         drain: Duration::from_secs(5),
+        linger: Duration::ZERO,
+        isolation: Isolation::Required,
     }
 }
 

@@ -59,7 +59,11 @@ async fn database(data: &Data) -> Result<String, String> {
     }
     let store = Store::open(&data.database_url).await.map_err(|error| error.to_string())?;
     store.system(Reason::Health).probe().await.map_err(|error| error.to_string())?;
-    Ok("answers, and is up to date".to_owned())
+    let missing = store.missing_walls().await.map_err(|error| error.to_string())?;
+    match missing.is_empty() {
+        true => Ok("answers, is up to date, and its walls are whole".to_owned()),
+        false => Err(format!("{}; run `bifrost migrate up` as its owner", missing.join("; "))),
+    }
 }
 
 async fn master_key(data: &Data) -> Result<String, String> {

@@ -27,7 +27,7 @@ pub async fn rotate_master_key(places: Places, new: Option<PathBuf>) -> anyhow::
             "the old one is kept in `{}` for backups of the database made before now; copy the new \
              `{}` to where you keep keys, and delete the old one when no such backup is left",
             kept.display(),
-            data.directory.join("master.key").display()
+            data.keys.join("master.key").display()
         ));
     }
     match (&data.master_key, new) {

@@ -1,17 +1,17 @@
 //! `bifrost serve`: the rooms wired together into one process.
 
 use crate::{
-    arguments::Role,
+    arguments::{Isolation, Role},
     configuration::{Data, Serve},
     talk,
 };
 use anyhow::Context;
-use api::{ApiParts, ApiState, ServerLimits, SigningKeys, setup_token::SetupToken};
+use api::{ApiParts, ApiState, Leaving, ServerLimits, SigningKeys, setup_token::SetupToken};
 use domain::OrganizationId;
 use jobs::{Bells, Clock, Retention, SystemClock, Work};
 use runner::{Runner, RunnerOptions, Worker};
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
-use store::{Reason, Store};
+use store::{Reason, Store, StoreError};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -46,6 +46,8 @@ pub struct Server {
     store: Store,
     data: Data,
     stop: CancellationToken,
+    leaving: Leaving,
+    linger: Duration,
     tasks: Vec<JoinHandle<anyhow::Result<()>>>,
 }
 
@@ -55,6 +57,7 @@ impl Server {
         options.data.create_directory()?;
         let store = Store::create(&options.data.database_url).await?;
         store.unlock(options.data.master_key.clone(), SystemClock.now()).await?;
+        check_walls(&store, options.isolation).await?;
         let runner = start_runner(&options.data, store.clone(), options.python.clone()).await?;
         let parts = Parts {
             store: store.clone(),
@@ -62,6 +65,7 @@ impl Server {
             clock: Arc::new(SystemClock),
             runner,
             stop: CancellationToken::new(),
+            leaving: Leaving::default(),
         };
         api::metrics::start();
         let mut tasks = Vec::new();
@@ -74,11 +78,14 @@ impl Server {
         let base = address.map(|address| format!("http://{address}"));
         let base = base.map(|base| options.public_url.clone().unwrap_or(base));
         tasks.push(finish_purges(&parts));
+        tasks.push(serve_bells(&parts));
         if options.role != Role::Api {
             tasks.push(serve_work(&parts, &options));
             tasks.push(serve_retention(&parts));
         }
-        Ok(Self { address, base, store, data: options.data, stop: parts.stop, tasks })
+        let Parts { stop, leaving, .. } = parts;
+        let (data, linger) = (options.data, options.linger);
+        Ok(Self { address, base, store, data, stop, leaving, linger, tasks })
     }
 
     /// The database it serves.
@@ -86,9 +93,14 @@ impl Server {
         &self.store
     }
 
-    /// Stops taking requests and work, and waits for what runs.
+    /// Stops taking work and, a little later, requests; waits for what runs.
     pub async fn stop(self) -> anyhow::Result<()> {
+        self.leaving.announced.cancel();
         self.stop.cancel();
+        if self.address.is_some() {
+            tokio::time::sleep(self.linger).await;
+        }
+        self.leaving.stopping.cancel();
         for task in self.tasks {
             task.await??;
         }
@@ -133,7 +145,25 @@ struct Parts {
     bells: Bells,
     clock: Arc<dyn Clock>,
     runner: Runner,
+    /// Ends the work.
     stop: CancellationToken,
+    /// Ends the answering.
+    leaving: Leaving,
+}
+
+/// Looks whether the database keeps organizations apart as it should.
+async fn check_walls(store: &Store, isolation: Isolation) -> anyhow::Result<()> {
+    let missing = store.missing_walls().await?;
+    match (missing.is_empty(), isolation) {
+        (true, _) => Ok(()),
+        (false, Isolation::Required) => Err(StoreError::Walls(missing.join("; ")).into()),
+        (false, Isolation::BestEffort) => {
+            for wall in missing {
+                talk::say(&format!("a wall is missing: {wall}"));
+            }
+            Ok(())
+        }
+    }
 }
 
 /// Starts Python for a data directory.
@@ -157,7 +187,7 @@ fn serve_http(
     listener: TcpListener,
     options: &Serve,
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
-    let keys = SigningKeys::load_or_create(&options.data.directory)?;
+    let keys = SigningKeys::load_or_create(&options.data.keys)?;
     let public_url = options.public_url.as_deref();
     let state = ApiState::new(ApiParts {
         store: parts.store.clone(),
@@ -167,8 +197,9 @@ fn serve_http(
         clock: parts.clock.clone(),
         issuer: "bifrost".to_owned(),
         secure_cookies: public_url.is_some_and(|url| url.starts_with("https://")),
+        leaving: parts.leaving.clone(),
     })?;
-    let (router, stop) = (api::router(state), parts.stop.clone());
+    let (router, stop) = (api::router(state), parts.leaving.stopping.clone());
     Ok(tokio::spawn(async move {
         api::serve(listener, router, ServerLimits::default(), stop).await;
         Ok(())
@@ -202,6 +233,15 @@ fn serve_work(parts: &Parts, options: &Serve) -> JoinHandle<anyhow::Result<()>> 
     let (stop, drain) = (parts.stop.clone(), options.drain);
     tokio::spawn(async move {
         worker.run(stop, drain).await;
+        Ok(())
+    })
+}
+
+/// Lets other processes on the database hear what happens here, and the other way round.
+fn serve_bells(parts: &Parts) -> JoinHandle<anyhow::Result<()>> {
+    let (store, bells, stop) = (parts.store.clone(), parts.bells.clone(), parts.stop.clone());
+    tokio::spawn(async move {
+        jobs::carry_bells(store, bells, stop).await;
         Ok(())
     })
 }

@@ -6,11 +6,13 @@
 
 mod bells;
 mod clock;
+mod herald;
 pub mod metrics;
 mod retention;
 mod work;
 
 pub use bells::{Bells, ExecutionWatch};
 pub use clock::{Clock, SystemClock};
+pub use herald::carry_bells;
 pub use retention::Retention;
 pub use work::{Held, LEASE, Work, WorkError};

@@ -7,6 +7,7 @@ use crate::{
     guard::{CATALOG, Guard},
     keyring::Keyring,
     migrations,
+    postgres::Listener,
 };
 use domain::{Access, Scope};
 use std::sync::{Arc, OnceLock};
@@ -120,6 +121,14 @@ impl Store {
     /// What a caretaker may see.
     pub fn system(&self, reason: Reason) -> System {
         System { db: self.0.clone(), reason }
+    }
+
+    pub(crate) async fn engine_listener(&self) -> Result<Option<Listener>, StoreError> {
+        self.0.engine.listener().await
+    }
+
+    pub(crate) async fn say(&self, word: &str) -> Result<(), StoreError> {
+        self.0.engine.say(word).await
     }
 
     /// Keeps the keyring of an unlocked store. The first one stays; it finds rotated keys itself.

@@ -143,6 +143,22 @@ impl Engine {
         }
     }
 
+    /// An ear for other processes, if the engine can carry a word between machines.
+    pub(crate) async fn listener(&self) -> Result<Option<postgres::Listener>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(postgres) => Ok(Some(postgres.listener().await?)),
+        }
+    }
+
+    /// Says a word to other processes.
+    pub(crate) async fn say(&self, word: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => postgres.say(word).await,
+        }
+    }
+
     /// Whether the walls that the engine itself puts up stand; what is missing if not.
     pub(crate) async fn missing_walls(&self) -> Result<Vec<String>, StoreError> {
         match self {

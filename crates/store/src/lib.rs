@@ -31,6 +31,7 @@ mod master_key;
 mod master_rotation;
 mod migrations;
 mod modules;
+mod news;
 mod organizations;
 mod postgres;
 mod purge;
@@ -69,6 +70,7 @@ pub use master_key::{MasterKey, MasterKeyError, MasterKeySource};
 pub use master_rotation::{MasterRotation, RotationError};
 pub use migrations::MigrationState;
 pub use modules::{ModuleFile, Offers};
+pub use news::{Heard, News, NewsListener, NewsTeller};
 pub use organizations::{
     CreateOrganizationError, DeleteOrganizationError, NewOrganization, Organization,
     OrganizationChange, OrganizationStatus,

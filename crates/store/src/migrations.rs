@@ -150,6 +150,9 @@ async fn applied(engine: &Engine) -> Result<Vec<String>, StoreError> {
     if !SchemaManager::new(&connection).has_table("seaql_migrations").await? {
         return Ok(Vec::new());
     }
-    let models = Migrator::get_migration_models(&connection).await?;
-    Ok(models.into_iter().map(|model| model.version).collect())
+    let rows = connection.query_all_raw(Statement::from_string(
+        connection.get_database_backend(),
+        "SELECT version FROM seaql_migrations ORDER BY version",
+    ));
+    Ok(rows.await?.iter().map(|row| row.try_get("", "version")).collect::<Result<_, _>>()?)
 }

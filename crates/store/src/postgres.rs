@@ -8,12 +8,14 @@
 //! likes.
 
 mod errors;
+mod listening;
 mod migrating;
 mod roles;
 mod selfcheck;
 mod walls;
 
 pub(crate) use errors::{is_foreign_key, meaning};
+pub(crate) use listening::Listener;
 pub(crate) use migrating::{MigrationLock, after_step, before_step, before_steps, ddl};
 
 use crate::{
@@ -102,6 +104,16 @@ impl Postgres {
     /// Nothing, when there is no such role yet.
     pub(crate) async fn schema_reader(&self) -> Result<Option<DatabaseConnection>, StoreError> {
         roles::scheduler(self.options.clone()).await
+    }
+
+    /// An ear of its own on the database's channel.
+    pub(crate) async fn listener(&self) -> Result<Listener, StoreError> {
+        Listener::connect(self.options.clone()).await
+    }
+
+    /// Says a word on it.
+    pub(crate) async fn say(&self, word: &str) -> Result<(), StoreError> {
+        listening::say(&self.pool, word).await
     }
 
     /// What is missing of the walls.

@@ -49,89 +49,89 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     (
         "job_queue",
         "DELETE FROM job_queue WHERE organization_id = $1 AND execution_id IN (
-            SELECT some.execution_id FROM job_queue AS some WHERE some.organization_id = $1
+            SELECT these.execution_id FROM job_queue AS these WHERE these.organization_id = $1
             LIMIT $2)",
     ),
     (
         "execution_logs",
         "DELETE FROM execution_logs WHERE organization_id = $1 AND (execution_id, seq) IN (
-            SELECT some.execution_id, some.seq FROM execution_logs AS some
-            WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.execution_id, these.seq FROM execution_logs AS these
+            WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
         "executions",
         "DELETE FROM executions WHERE organization_id = $1 AND id IN (
-            SELECT some.id FROM executions AS some WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.id FROM executions AS these WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
         "workflows",
         "DELETE FROM workflows WHERE organization_id = $1 AND name IN (
-            SELECT some.name FROM workflows AS some WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.name FROM workflows AS these WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
         "workspace_files",
         "DELETE FROM workspace_files WHERE organization_id = $1 AND path IN (
-            SELECT some.path FROM workspace_files AS some WHERE some.organization_id = $1
+            SELECT these.path FROM workspace_files AS these WHERE these.organization_id = $1
             LIMIT $2)",
     ),
     (
         "workspace_file_versions",
         "DELETE FROM workspace_file_versions WHERE organization_id = $1 AND (path, version) IN (
-            SELECT some.path, some.version FROM workspace_file_versions AS some
-            WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.path, these.version FROM workspace_file_versions AS these
+            WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
         "config_values",
         "DELETE FROM config_values WHERE organization_id = $1 AND key IN (
-            SELECT some.key FROM config_values AS some WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.key FROM config_values AS these WHERE these.organization_id = $1 LIMIT $2)",
     ),
     // Without its data keys nothing that was sealed for the organization opens any more.
     (
         "data_keys",
         "DELETE FROM data_keys WHERE organization_id = $1 AND id IN (
-            SELECT some.id FROM data_keys AS some WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.id FROM data_keys AS these WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
         "settings_history",
         "DELETE FROM settings_history WHERE organization_id = $1 AND version IN (
-            SELECT some.version FROM settings_history AS some WHERE some.organization_id = $1
+            SELECT these.version FROM settings_history AS these WHERE these.organization_id = $1
             LIMIT $2)",
     ),
     (
         "console_sessions",
         "DELETE FROM console_sessions WHERE organization_id = $1 AND hash IN (
-            SELECT some.hash FROM console_sessions AS some WHERE some.organization_id = $1
+            SELECT these.hash FROM console_sessions AS these WHERE these.organization_id = $1
             LIMIT $2)",
     ),
     (
         "setup_links",
         "DELETE FROM setup_links WHERE organization_id = $1 AND hash IN (
-            SELECT some.hash FROM setup_links AS some WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.hash FROM setup_links AS these WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
         "refresh_tokens",
         "DELETE FROM refresh_tokens WHERE organization_id = $1 AND hash IN (
-            SELECT some.hash FROM refresh_tokens AS some WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.hash FROM refresh_tokens AS these WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
         "api_keys",
         "DELETE FROM api_keys WHERE organization_id = $1 AND id IN (
-            SELECT some.id FROM api_keys AS some WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.id FROM api_keys AS these WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
         "users",
         "DELETE FROM users WHERE organization_id = $1 AND id IN (
-            SELECT some.id FROM users AS some WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.id FROM users AS these WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
         "audit_log",
         "DELETE FROM audit_log WHERE organization_id = $1 AND seq IN (
-            SELECT some.seq FROM audit_log AS some WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.seq FROM audit_log AS these WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
         "audit_heads",
         "DELETE FROM audit_heads WHERE organization_id = $1 AND seq IN (
-            SELECT some.seq FROM audit_heads AS some WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.seq FROM audit_heads AS these WHERE these.organization_id = $1 LIMIT $2)",
     ),
 ];
 

@@ -27,12 +27,15 @@ pub async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// The server can serve: its database answers.
+/// The server can serve: its database answers, and it has not been told to go.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "readyz", security(()),
     responses((status = 200, body = Health))
 )]
 pub async fn readyz(State(state): State<ApiState>) -> Result<Json<Health>, Problem> {
+    if state.leaving.announced.is_cancelled() {
+        return Err(Problem::leaving());
+    }
     match state.store.system(Reason::Health).probe().await {
         Ok(()) => Ok(Json(Health { status: "ok" })),
         Err(error) => Err(Problem::unavailable(&error)),

@@ -106,6 +106,7 @@ impl Api {
             clock: clock.clone(),
             issuer: "https://bifrost.test".to_owned(),
             secure_cookies: false,
+            leaving: api::Leaving::default(),
         });
         api::metrics::start();
         let router = api::router(state.unwrap());

@@ -44,6 +44,7 @@ impl Bench {
             clock: stage.api.clock.clone(),
             issuer: "https://bifrost.test".to_owned(),
             secure_cookies: false,
+            leaving: api::Leaving::default(),
         });
         let email = format!("viewer@{}.test", crate::stage::ACME_SLUG);
         let login = stage.api.login(crate::stage::ACME_SLUG, &email, crate::common::PASSWORD).await;

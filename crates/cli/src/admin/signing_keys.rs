@@ -8,7 +8,7 @@ use serde_json::json;
 pub fn rotate(places: Places, as_json: bool) -> anyhow::Result<()> {
     let data = places.resolve()?;
     data.create_directory()?;
-    let kid = SigningKeys::rotate(&data.directory)?;
+    let kid = SigningKeys::rotate(&data.keys)?;
     match as_json {
         true => talk::print_json(&json!({ "kid": kid })),
         false => talk::print(&format!("added {kid}; it signs in a few seconds")),
@@ -18,7 +18,7 @@ pub fn rotate(places: Places, as_json: bool) -> anyhow::Result<()> {
 
 /// Removes the key `kid`, or all that are out of use.
 pub fn retire(places: Places, kid: Option<&str>, as_json: bool) -> anyhow::Result<()> {
-    let retired = SigningKeys::retire(&places.resolve()?.directory, kid)?;
+    let retired = SigningKeys::retire(&places.resolve()?.keys, kid)?;
     if as_json {
         talk::print_json(&json!({ "retired": retired }));
     } else if retired.is_empty() {
