@@ -1,7 +1,7 @@
 //! Accepting an execution: its row and its place in the queue, in one transaction.
 
-use crate::{Execution, Scoped, StoreError, WorkflowEntry, executions::Row};
-use domain::{ExecutionId, Timestamp, audit::Event, execution::Status};
+use crate::{Execution, Scoped, StoreError, WorkflowEntry, db::Write, executions::Row};
+use domain::{Actor, ExecutionId, Scope, Timestamp, audit::Event, execution::Status};
 use sea_orm::FromQueryResult;
 use serde_json::json;
 
@@ -75,75 +75,90 @@ const ENQUEUE: &str = "INSERT INTO job_queue (organization_id, execution_id, ava
 impl Scoped {
     /// Accepts an execution: its row and its place in the queue in one transaction.
     pub async fn enqueue(&self, new: NewExecution<'_>) -> Result<Enqueued, EnqueueError> {
-        let owner = self.scope().column();
         let write = self.write_beside_others().await?;
-        let gate = write.tenant(self.scope());
+        let enqueued = write.enqueue(self.scope(), self.access().actor(), new).await?;
+        write.commit().await?;
+        Ok(enqueued)
+    }
+}
+
+impl Write<'_> {
+    /// Accepts an execution of `owner` as a part of this transaction. After an error the rest of
+    /// the transaction must be dropped.
+    pub(crate) async fn enqueue(
+        &self,
+        owner: Scope,
+        actor: &Actor,
+        new: NewExecution<'_>,
+    ) -> Result<Enqueued, EnqueueError> {
+        let gate = self.tenant(owner);
         if let Some(key) = &new.idempotency_key {
-            let earlier = gate.one::<Row, 2>(BY_KEY, [owner.into(), key.as_str().into()]).await?;
-            if let Some(row) = earlier {
-                let execution = self.execution_of(row)?;
-                let inputs: serde_json::Value = serde_json::from_str(execution.inputs.get())
-                    .map_err(|e| StoreError::unreadable("execution", e))?;
-                let same = execution.workflow == new.workflow.workflow.name && inputs == new.inputs;
-                return match same {
-                    true => Ok(Enqueued { execution, created: false }),
-                    false => Err(EnqueueError::KeyReused),
-                };
+            let key = [owner.column().into(), key.as_str().into()];
+            if let Some(row) = gate.one::<Row, 2>(BY_KEY, key).await? {
+                return earlier(row.of(owner)?, &new);
             }
         }
-        let waiting = gate.one::<Waiting, 1>(WAITING, [owner.into()]).await?;
+        let waiting = gate.one::<Waiting, 1>(WAITING, [owner.column().into()]).await?;
         if waiting.is_some_and(|row| row.waiting >= i64::from(new.max_queued)) {
             return Err(EnqueueError::QueueFull(new.max_queued));
         }
-        gate.run(INSERT, self.insert_values(&new)).await?;
-        let values =
-            [owner.into(), new.id.0.into(), new.now.0.into(), max_attempts(new.workflow).into()];
+        gate.run(INSERT, insert_values(owner, actor, &new)).await?;
+        let attempts = max_attempts(new.workflow);
+        let values = [owner.column().into(), new.id.0.into(), new.now.0.into(), attempts.into()];
         gate.run(ENQUEUE, values).await?;
         // An execution remembers by itself who asked for it. What it does not say is that they
         // were somebody else's people, and why they were here.
-        if self.access().actor().acting().is_some() {
+        if actor.acting().is_some() {
             let event = Event::done("execution.start", new.id.to_string())
                 .with(json!({ "workflow": new.workflow.workflow.name }));
-            write.audit(self.scope(), self.access().actor(), event, new.now).await?;
+            self.audit(owner, actor, event, new.now).await?;
         }
-        write.commit().await?;
-        Ok(Enqueued { execution: self.pending(new)?, created: true })
+        Ok(Enqueued { execution: pending(owner, actor, new)?, created: true })
     }
+}
 
-    /// The execution that was just written.
-    fn pending(&self, new: NewExecution<'_>) -> Result<Execution, StoreError> {
-        let inputs = serde_json::value::to_raw_value(&new.inputs);
-        Ok(Execution {
-            id: new.id,
-            scope: self.scope(),
-            workflow: new.workflow.workflow.name.clone(),
-            status: Status::Pending,
-            inputs: inputs.map_err(|e| StoreError::unreadable("inputs", e))?,
-            result: None,
-            failure: None,
-            modules: Vec::new(),
-            created_at: new.now,
-            started_at: None,
-            finished_at: None,
-            attempt: 0,
-            requested_by: self.access().actor().label(),
-        })
+/// The execution that has the key already, if it was asked for in the same words.
+fn earlier(execution: Execution, new: &NewExecution<'_>) -> Result<Enqueued, EnqueueError> {
+    let inputs: serde_json::Value = serde_json::from_str(execution.inputs.get())
+        .map_err(|e| StoreError::unreadable("execution", e))?;
+    match execution.workflow == new.workflow.workflow.name && inputs == new.inputs {
+        true => Ok(Enqueued { execution, created: false }),
+        false => Err(EnqueueError::KeyReused),
     }
+}
 
-    fn insert_values(&self, new: &NewExecution<'_>) -> [sea_orm::Value; 9] {
-        let actor = self.access().actor();
-        [
-            self.scope().column().into(),
-            new.id.0.into(),
-            new.workflow.workflow.name.as_str().into(),
-            new.inputs.to_string().into(),
-            timeout_seconds(new.workflow).into(),
-            actor.label().into(),
-            actor.user().map(|user| user.0).into(),
-            new.idempotency_key.clone().into(),
-            new.now.0.into(),
-        ]
-    }
+/// The execution that was just written.
+fn pending(owner: Scope, actor: &Actor, new: NewExecution<'_>) -> Result<Execution, StoreError> {
+    let inputs = serde_json::value::to_raw_value(&new.inputs);
+    Ok(Execution {
+        id: new.id,
+        scope: owner,
+        workflow: new.workflow.workflow.name.clone(),
+        status: Status::Pending,
+        inputs: inputs.map_err(|e| StoreError::unreadable("inputs", e))?,
+        result: None,
+        failure: None,
+        modules: Vec::new(),
+        created_at: new.now,
+        started_at: None,
+        finished_at: None,
+        attempt: 0,
+        requested_by: actor.label(),
+    })
+}
+
+fn insert_values(owner: Scope, actor: &Actor, new: &NewExecution<'_>) -> [sea_orm::Value; 9] {
+    [
+        owner.column().into(),
+        new.id.0.into(),
+        new.workflow.workflow.name.as_str().into(),
+        new.inputs.to_string().into(),
+        timeout_seconds(new.workflow).into(),
+        actor.label().into(),
+        actor.user().map(|user| user.0).into(),
+        new.idempotency_key.clone().into(),
+        new.now.0.into(),
+    ]
 }
 
 /// `@workflow(timeout=…)` in whole seconds, at least one.

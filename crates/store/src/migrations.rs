@@ -11,6 +11,7 @@ mod m0004_audit;
 mod m0005_settings;
 mod m0006_config;
 mod m0007_identity;
+mod m0009_schedules;
 
 use crate::{StoreError, engine::Engine};
 use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             m0005_settings::STEP,
             m0006_config::STEP,
             m0007_identity::STEP,
+            m0009_schedules::STEP,
         ];
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
     }

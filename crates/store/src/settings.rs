@@ -1,6 +1,6 @@
 //! An organization's settings, and every version of them there was.
 
-use crate::{Precondition, Scoped, StoreError, files::count, queue::seats};
+use crate::{Precondition, Scoped, StoreError, files::count, queue::seats, schedule_checks};
 use domain::{
     Settings, Timestamp,
     audit::Event,
@@ -155,6 +155,7 @@ impl Scoped {
         }
         seats::take_back(&gate, self.scope()).await?;
         seats::give(&gate, self.scope()).await?;
+        schedule_checks::again(&gate, self.scope(), update.now).await?;
         let version = version + 1;
         let (before, after) = (before.settings, after.settings);
         let documents = [&before, &after].map(serde_json::to_value);
