@@ -16,6 +16,7 @@ from collections.abc import Callable
 import freshness
 import imports
 import machine
+import row_security
 import run_and_wait
 import scale
 import scoping
@@ -24,6 +25,7 @@ from figures import Figure
 BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "imports": imports.measure,
     "run_and_wait": run_and_wait.measure,
+    "row_security": row_security.measure,
     "scale": scale.measure,
     "freshness": freshness.measure,
     "scoping": scoping.measure,

@@ -1,0 +1,50 @@
+"""What row-level security and the guard cost on PostgreSQL, on five million rows.
+
+`crates/store/benches/row_security.rs` starts a durable server, fills it with the executions of a
+thousand organizations, and looks single ones up in turns: through `Store::scoped` (a transaction
+with role and context, policies, the guard) and by a plain query with an explicit filter.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from figures import Figure
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDED_MS = 0.2
+P99_BOUND = 1.5
+THROUGHPUT_BOUND = 0.7
+COMMAND = ["cargo", "bench", "--quiet", "--package", "store", "--bench", "row_security", "--"]
+
+
+def measure(quick: bool) -> list[Figure]:
+    """Differences and ratios for one client and for two."""
+    command = [*COMMAND, *(["--quick"] if quick else [])]
+    ran = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    report = json.loads(ran.stdout)
+    rounds = int(report["rounds"])
+    one, two = report["clients"]["1"], report["clients"]["2"]
+    added = one["walls"]["p50_ms"] - one["plain"]["p50_ms"]
+    return [
+        Figure("rows", report["rows"], "rows", 1),
+        Figure("walls add to a query, p50, one client", added, "ms", rounds, ADDED_MS),
+        Figure("plain query, p50, one client", one["plain"]["p50_ms"], "ms", rounds),
+        Figure(
+            "p99 with walls over plain, one client",
+            one["walls"]["p99_ms"] / one["plain"]["p99_ms"],
+            "x",
+            rounds,
+            P99_BOUND,
+        ),
+        Figure(
+            "throughput plain over with walls, two clients",
+            two["plain"]["per_second"] / two["walls"]["per_second"],
+            "x",
+            rounds,
+            1 / THROUGHPUT_BOUND,
+        ),
+        Figure("with walls, two clients", two["walls"]["per_second"], "/s", rounds),
+    ]
