@@ -7,6 +7,7 @@
 //! longer than a transaction, so a pooler between us and the server may hand out connections as it
 //! likes.
 
+mod carried;
 mod errors;
 mod listening;
 mod migrating;
@@ -23,6 +24,7 @@ use crate::{
     engine::{Beside, Checked},
     gate::Bound,
 };
+use carried::Carried;
 use roles::{SCHEDULER, TENANT};
 use sea_orm::{DatabaseConnection, DbErr, QueryResult, RuntimeErr};
 use sea_query_sqlx::SqlxValues;
@@ -155,7 +157,8 @@ impl Postgres {
         let begin = begin(bound, mode);
         let mut tries = 1;
         loop {
-            match self.pool.begin_with(AssertSqlSafe(begin.clone())).await {
+            let (pool, begin) = (self.pool.clone(), AssertSqlSafe(begin.clone()));
+            match Carried::new(async move { pool.begin_with(begin).await }).await {
                 Ok(transaction) => {
                     return Ok(Transaction(Mutex::new(Open { transaction, wears: bound })));
                 }

@@ -127,6 +127,26 @@ fn rare_days_are_found_and_both_words_for_missed_ticks_are_understood() {
     assert_eq!(read(json!({"schedule": "@daily"})).unwrap().missed, Missed::Skip);
 }
 
+#[test]
+fn the_patterns_of_the_documentation_mean_what_it_says() {
+    let first = |pattern| ticks(pattern, "UTC", "2026-01-15T07:30:00Z", 2);
+    for (pattern, expected) in [
+        ("*/15 8-17 * * mon-fri", ["2026-01-15T08:00", "2026-01-15T08:15"]),
+        ("0 7 1 * *", ["2026-02-01T07:00", "2026-03-01T07:00"]),
+        ("0 7 L * *", ["2026-01-31T07:00", "2026-02-28T07:00"]),
+        ("0 7 * * mon#1", ["2026-02-02T07:00", "2026-03-02T07:00"]),
+        ("0 7 15 * mon", ["2026-01-19T07:00", "2026-01-26T07:00"]),
+        ("0 7 15 * +mon", ["2026-06-15T07:00", "2027-02-15T07:00"]),
+        ("@hourly", ["2026-01-15T08:00", "2026-01-15T09:00"]),
+        ("@daily", ["2026-01-16T00:00", "2026-01-17T00:00"]),
+        ("@weekly", ["2026-01-18T00:00", "2026-01-25T00:00"]),
+        ("@monthly", ["2026-02-01T00:00", "2026-03-01T00:00"]),
+        ("@yearly", ["2027-01-01T00:00", "2028-01-01T00:00"]),
+    ] {
+        assert_eq!(first(pattern), expected, "{pattern}");
+    }
+}
+
 proptest! {
     /// In any zone and around any change of its clocks, ticks go forward, are whole minutes, and
     /// none lies between a moment and the one that is said to come next.
