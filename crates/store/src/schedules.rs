@@ -235,13 +235,12 @@ impl Scoped {
         };
         let before = state(&gate, owner, workflow).await?;
         if State::enabled(before.as_ref(), entry.side) != enabled {
-            let switch = match entry.side {
-                Side::Own => SWITCH_OWN,
-                Side::Global => SWITCH_GLOBAL,
+            let id = id(owner, workflow).into();
+            let values = [owner.column().into(), id, workflow.into(), enabled.into()];
+            match entry.side {
+                Side::Own => gate.run(SWITCH_OWN, values).await?,
+                Side::Global => gate.run(SWITCH_GLOBAL, values).await?,
             };
-            let id = id(owner, workflow);
-            let values = [owner.column().into(), id.into(), workflow.into(), enabled.into()];
-            gate.run(switch, values).await?;
             let action = if enabled { "schedule.resume" } else { "schedule.pause" };
             let event = Event::done(action, workflow).with(json!({ "scope": entry.side }));
             write.audit(owner, self.access().actor(), event, now).await?;
