@@ -129,7 +129,7 @@ fn what_keeps_a_server_from_starting_is_told() {
         assert_eq!(output.status.code(), Some(1), "{talk}");
         assert!(talk.contains(why), "`{why}` is not in: {talk}");
     };
-    refused(&["--redis-url", "redis://localhost"], "no Redis cache");
+    refused(&["--redis-url", "http://localhost"], "redis+cluster://");
     refused(&["--database-url", "postgres://localhost/x"], "not a database this build can use");
     refused(&["--python", "/nowhere/python3"], "/nowhere/python3");
     refused(&["--config", "/nowhere.toml"], "/nowhere.toml");

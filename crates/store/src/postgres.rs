@@ -52,7 +52,6 @@ const BEGINS: u32 = CONNECTIONS + 2;
 /// An open server.
 pub(crate) struct Postgres {
     pool: PgPool,
-    options: PgConnectOptions,
 }
 
 /// A transaction and what it wears.
@@ -91,26 +90,30 @@ impl Postgres {
                     Ok(true)
                 })
             })
-            .connect_with(options.clone())
+            .connect_with(options)
             .await
             .map_err(failed)?;
-        Ok(Self { pool, options })
+        Ok(Self { pool })
+    }
+
+    fn options(&self) -> PgConnectOptions {
+        (*self.pool.connect_options()).clone()
     }
 
     /// A connection of its own that wears the owner's role, for changes of the schema.
     pub(crate) async fn owner(&self) -> Result<DatabaseConnection, StoreError> {
-        roles::owner(self.options.clone()).await
+        roles::owner(self.options()).await
     }
 
     /// A connection of its own that wears the scheduler's role, to see what has been migrated.
     /// Nothing, when there is no such role yet.
     pub(crate) async fn schema_reader(&self) -> Result<Option<DatabaseConnection>, StoreError> {
-        roles::scheduler(self.options.clone()).await
+        roles::scheduler(self.options()).await
     }
 
     /// An ear of its own on the database's channel.
     pub(crate) async fn listener(&self) -> Result<Listener, StoreError> {
-        Listener::connect(self.options.clone()).await
+        Listener::connect(self.options()).await
     }
 
     /// Says a word on it.

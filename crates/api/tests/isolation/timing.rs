@@ -38,6 +38,7 @@ impl Bench {
         let world = &stage.api.world;
         let state = ApiState::new(ApiParts {
             store: world.store.clone(),
+            cache: cache::Cache::memory(0),
             bells: stage.api.bells.clone(),
             analyser: Arc::new(crate::common::CommentAnalyser),
             keys: SigningKeys::load_or_create(world.directory.path()).unwrap(),
