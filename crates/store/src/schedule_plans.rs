@@ -152,7 +152,7 @@ enum Planned {
     /// It has one that does not count, or can never start.
     Idle,
     /// It starts by itself.
-    Ticks(Schedule),
+    Ticks(Box<Schedule>),
 }
 
 async fn plan(
@@ -167,7 +167,7 @@ async fn plan(
         return Ok(Planned::Gone);
     };
     Ok(match read {
-        Ok(schedule) if State::enabled(state, side) => Planned::Ticks(schedule),
+        Ok(schedule) if State::enabled(state, side) => Planned::Ticks(Box::new(schedule)),
         _ => Planned::Idle,
     })
 }

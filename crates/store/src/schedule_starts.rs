@@ -112,14 +112,12 @@ impl System {
         let (owner, at) = (tick.owner, tick.at);
         let outcome = match tick.settle(&write, execution).await {
             Ok(outcome) => {
-                drop(tick);
                 write.commit().await?;
                 outcome
             }
             Err(EnqueueError::Store(error)) => return Err(error),
             // A key with a space in it comes from nobody else.
             Err(EnqueueError::QueueFull(_) | EnqueueError::KeyReused) => {
-                drop(tick);
                 drop(write);
                 self.without_a_place(&due, now).await?
             }
@@ -150,7 +148,6 @@ impl System {
                 TickOutcome::PassedOver(PassedOver::QueueFull)
             }
         };
-        drop(tick);
         write.commit().await?;
         Ok(outcome)
     }

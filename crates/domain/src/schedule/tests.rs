@@ -1,3 +1,5 @@
+//! When ticks come, around changes of clocks too, and what is no schedule.
+
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;
