@@ -17,6 +17,7 @@ test: ## Everything that has to hold, in minutes
 	$(CARGO) $(TEST) --workspace
 	$(PYTHON) -m unittest discover -s python/tests -t python
 	BIFROST=target/debug/bifrost $(PYTHON) docs/check_commands.py
+	$(MAKE) --no-print-directory deploy-check
 	$(MAKE) --no-print-directory fuzz
 
 check: format lint tidy types test ## What CI runs, and the long forms of the tests
@@ -36,6 +37,16 @@ fuzz: .cache/schemathesis/bin/schemathesis ## Made-up requests for every operati
 	$(PYTHON) -m venv .cache/schemathesis
 	.cache/schemathesis/bin/pip install --quiet --disable-pip-version-check schemathesis==4.32.5
 
+deploy-check: .cache/deploy/bin/check-jsonschema ## The deployment files, and the commands of docs/deploying.md
+	$(CARGO) build --quiet --package bifrost
+	BIFROST=target/debug/bifrost .cache/deploy/bin/python deploy/check.py
+	BIFROST=target/debug/bifrost $(CARGO) xtask servers -- $(PYTHON) docs/check_commands.py docs/deploying.md
+
+.cache/deploy/bin/check-jsonschema:
+	$(PYTHON) -m venv .cache/deploy
+	.cache/deploy/bin/pip install --quiet --disable-pip-version-check \
+		check-jsonschema==0.39.0 kubernetes-validate==1.37.0
+
 format: ## Formatting, as it must be
 	$(CARGO) fmt --all --check
 
@@ -54,6 +65,6 @@ tidy: ## Rules of this repository that no compiler knows
 
 bench: ## The figures of the README, measured here
 	$(CARGO) build --quiet --release --package bifrost
-	$(PYTHON) bench/run.py
+	$(CARGO) xtask servers --durable -- $(PYTHON) bench/run.py
 
-.PHONY: help demo test check proofs fuzz format lint types tidy bench
+.PHONY: help demo test check proofs fuzz deploy-check format lint types tidy bench

@@ -15,8 +15,9 @@ from collections.abc import Callable
 
 import freshness
 import imports
-import machine
 import job_queue
+import machine
+import noisy
 import row_security
 import run_and_wait
 import scale
@@ -26,6 +27,7 @@ from figures import Figure
 BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "imports": imports.measure,
     "run_and_wait": run_and_wait.measure,
+    "noisy": noisy.measure,
     "row_security": row_security.measure,
     "job_queue": job_queue.measure,
     "scale": scale.measure,

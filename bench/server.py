@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,22 @@ class Client:
 class Server:
     """A server on a data directory, which is a new one unless given."""
 
-    def __init__(self, directory: str | None = None) -> None:
+    def __init__(
+        self,
+        directory: str | None = None,
+        database_url: str | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
         if not PROGRAM.exists():
             sys.exit("no program to measure; `cargo build --release --package bifrost` makes it")
         DATA.mkdir(parents=True, exist_ok=True)
         self._temporary = None if directory else tempfile.TemporaryDirectory(dir=DATA)
         self.directory = directory or (self._temporary.name if self._temporary else "")
-        arguments = [str(PROGRAM), "serve", "--listen", "127.0.0.1:0"]
-        arguments += ["--data-dir", self.directory]
-        self.process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+        self._places = ["--data-dir", self.directory]
+        if database_url:
+            self._places += ["--database-url", database_url]
+        command = [str(PROGRAM), "serve", "--listen", "127.0.0.1:0", *self._places, *arguments]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self.address = self._address()
 
     def _address(self) -> str:
@@ -74,7 +82,7 @@ class Server:
 
     def command(self, *arguments: str, text: str = "") -> None:
         """A `bifrost` command on the same data."""
-        command = [str(PROGRAM), *arguments, "--data-dir", self.directory]
+        command = [str(PROGRAM), *arguments, *self._places]
         subprocess.run(command, input=text, text=True, check=True, stdout=subprocess.DEVNULL)
 
     def sign_in(self, organization: str, role: str = "admin") -> Client:

@@ -11,6 +11,7 @@ pub mod marks;
 pub mod patience;
 pub mod peek;
 pub mod raw;
+pub mod redis;
 pub mod server;
 pub mod world;
 

@@ -43,6 +43,7 @@ impl Drop for DataDirectory {
 pub struct Server {
     options: ServerOptions,
     directory: Arc<DataDirectory>,
+    database_url: String,
     child: Child,
     /// Its address, as `http://127.0.0.1:PORT`.
     pub url: String,
@@ -61,21 +62,33 @@ impl Server {
     /// Starts a server on an empty data directory.
     pub fn with(options: ServerOptions) -> Self {
         let directory = Arc::new(DataDirectory::new());
-        Self::start_in(options, directory)
+        let database_url = database::url(directory.0.path());
+        Self::start_in(options, directory, database_url)
+    }
+
+    /// Starts a server on a database that the test has made itself.
+    pub fn on(program: impl AsRef<OsStr>, database_url: &str) -> Self {
+        let program = PathBuf::from(program.as_ref());
+        let options = ServerOptions { program, arguments: Vec::new(), environment: Vec::new() };
+        Self::start_in(options, Arc::new(DataDirectory::new()), database_url.to_owned())
     }
 
     /// Starts another server process on the same data directory.
     pub fn beside(&self, arguments: &[&str]) -> Self {
         let mut options = self.options.clone();
         options.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        Self::start_in(options, self.directory.clone())
+        Self::start_in(options, self.directory.clone(), self.database_url.clone())
     }
 
-    fn start_in(options: ServerOptions, directory: Arc<DataDirectory>) -> Self {
+    fn start_in(
+        options: ServerOptions,
+        directory: Arc<DataDirectory>,
+        database_url: String,
+    ) -> Self {
         let mut child = Command::new(&options.program)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(directory.0.path())
-            .args(["--database-url", &database::url(directory.0.path())])
+            .args(["--database-url", &database_url])
             .args(&options.arguments)
             .envs(options.environment.iter().cloned())
             .stdin(Stdio::null())
@@ -98,7 +111,7 @@ impl Server {
         });
         let url = address.recv_timeout(Duration::from_secs(60));
         let url = url.unwrap_or_else(|_| panic!("no address from:\n{}", talk.lock().unwrap()));
-        Self { options, directory, child, url, talk }
+        Self { options, directory, database_url, child, url, talk }
     }
 
     /// The data directory.
@@ -141,7 +154,8 @@ impl Server {
 
     /// Starts the same server again after it died.
     pub fn restart(&mut self) {
-        let again = Self::start_in(self.options.clone(), self.directory.clone());
+        let again =
+            Self::start_in(self.options.clone(), self.directory.clone(), self.database_url.clone());
         *self = again;
     }
 
@@ -151,7 +165,7 @@ impl Server {
             .args(arguments)
             .arg("--data-dir")
             .arg(self.directory.0.path())
-            .args(["--database-url", &database::url(self.directory.0.path())])
+            .args(["--database-url", &self.database_url])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -13,10 +13,11 @@ fn main() -> anyhow::Result<()> {
     match words.as_slice() {
         ["tidy"] => tidy::run(false),
         ["tidy", "--bless"] => tidy::run(true),
-        ["servers", "--", command @ ..] => servers::run(command),
+        ["servers", "--", command @ ..] => servers::run(command, false),
+        ["servers", "--durable", "--", command @ ..] => servers::run(command, true),
         _ => bail!(
             "usage: cargo xtask tidy [--bless]   (--bless rewrites the golden lists)\n       \
-             cargo xtask servers -- COMMAND [ARGUMENT…]   (PostgreSQL beside the command)"
+             cargo xtask servers [--durable] -- COMMAND [ARGUMENT…]   (PostgreSQL beside the command)"
         ),
     }
 }

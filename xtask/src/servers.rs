@@ -5,11 +5,11 @@ use servers::{Postgres, PostgresOptions};
 use std::process::Command;
 
 /// Starts what tests need, runs `command`, and stops everything again.
-pub fn run(command: &[&str]) -> anyhow::Result<()> {
+pub fn run(command: &[&str], durable: bool) -> anyhow::Result<()> {
     let Some((program, arguments)) = command.split_first() else {
-        bail!("usage: cargo xtask servers -- COMMAND [ARGUMENT…]");
+        bail!("usage: cargo xtask servers [--durable] -- COMMAND [ARGUMENT…]");
     };
-    let postgres = Postgres::start(PostgresOptions::default());
+    let postgres = Postgres::start(PostgresOptions { durable, ..Default::default() });
     let status = Command::new(program)
         .args(arguments)
         .env("BIFROST_TEST_POSTGRES", postgres.url())

@@ -71,6 +71,7 @@ async fn side(store: Store, data: &std::path::Path) -> Side {
     let users = fill(&scoped).await;
     let parts = ApiParts {
         store: store.clone(),
+        cache: cache::Cache::memory(0),
         bells: jobs::Bells::default(),
         analyser: Arc::new(NoAnalysis),
         keys: SigningKeys::load_or_create(data).unwrap(),

@@ -1,7 +1,11 @@
 //! Entity tags: the version of a file, and what `If-Match` and `If-None-Match` ask of it.
 
-use crate::problem::Problem;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use crate::{extract::Signed, problem::Problem, state::ApiState};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+};
+use domain::{Scope, scope::Side};
 use store::Precondition;
 
 /// `"3"` for a file of the asking scope; `"global-3"` for one an organization inherits.
@@ -17,6 +21,14 @@ pub enum Tag {
 }
 
 impl Tag {
+    /// Of a version on a side, as the caller sees it.
+    pub fn seen_by(signed: &Signed, side: Side, version: u32) -> Self {
+        match (side, signed.access.scope()) {
+            (Side::Global, Scope::Organization(_)) => Self::Inherited(version),
+            _ => Self::Own(version),
+        }
+    }
+
     /// The header.
     pub fn header(self) -> HeaderValue {
         let text = match self {
@@ -45,8 +57,7 @@ pub enum IfMatch {
 }
 
 impl IfMatch {
-    /// Reads the header.
-    pub fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let Some(value) = headers.get(header::IF_MATCH) else {
             return Ok(Self::Store(Precondition::None));
         };
@@ -68,6 +79,22 @@ impl IfMatch {
             Self::Store(precondition) => precondition,
             Self::Inherited => Precondition::None,
         }
+    }
+
+    /// The same of something that must be the asking scope's own.
+    pub fn of_own(self) -> Result<Precondition, Problem> {
+        match self {
+            Self::Store(precondition) => Ok(precondition),
+            Self::Inherited => Err(stale()),
+        }
+    }
+}
+
+impl FromRequestParts<ApiState> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, Problem> {
+        Self::of(&parts.headers)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the process counts, as Prometheus reads it. No label holds an id, a name or an address:
 //! the figures are of the installation, never of one organization.
 
+use cache::Cache;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{sync::OnceLock, time::Duration};
 use store::Store;
@@ -27,6 +28,8 @@ fn collector() -> Option<&'static PrometheusHandle> {
 fn install() -> Option<PrometheusHandle> {
     let duration = Matcher::Full(DURATION.to_owned());
     let builder = PrometheusBuilder::new().set_buckets_for_metric(duration, &SECONDS);
+    let cache = Matcher::Full(cache::metrics::SECONDS.to_owned());
+    let builder = builder.ok()?.set_buckets_for_metric(cache, &SECONDS);
     let recorder = builder.ok()?.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).ok()?;
@@ -44,6 +47,7 @@ fn describe() {
     describe_counter!(REFUSED, "statements that the guard refused: each is a fault");
     describe_gauge!(BUILD, "1; which version answers");
     jobs::metrics::describe();
+    cache::metrics::describe();
 }
 
 /// Starts counting. Before this nothing is counted; again does nothing.
@@ -54,11 +58,12 @@ pub fn start() {
 }
 
 /// All figures, in Prometheus' text format.
-pub fn text(store: &Store) -> String {
+pub fn text(store: &Store, cache: &Cache) -> String {
     let Some(collector) = collector() else { return String::new() };
     let (checked, refused) = store.guard_counts();
     metrics::counter!(CHECKED).absolute(checked);
     metrics::counter!(REFUSED).absolute(refused);
+    cache::metrics::tell(cache.health());
     metrics::gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     collector.render()
 }

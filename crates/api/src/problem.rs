@@ -196,6 +196,7 @@ impl From<StoreError> for Problem {
             StoreError::Locked
             | StoreError::ReadOnly
             | StoreError::Full
+            | StoreError::Unavailable(_)
             | StoreError::NoMasterKey
             | StoreError::MasterKey(_) => Self::unavailable(&error),
             error => Self::internal(&error),

@@ -10,6 +10,7 @@ use crate::{
     sign_in_limit::SignInLimit,
     tokens::Tokens,
 };
+use cache::Cache;
 use domain::{Timestamp, analysis::Analyser};
 use jobs::{Bells, Clock};
 use std::{ops::Deref, sync::Arc};
@@ -20,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 pub struct ApiParts {
     /// Everything that lasts.
     pub store: Store,
+    /// Where contents of files are kept beside the store.
+    pub cache: Cache,
     /// Wakes workers, and tells of executions that move.
     pub bells: Bells,
     /// Reads Python before it is written.
@@ -52,6 +55,7 @@ pub struct ApiState(Arc<Shared>);
 /// The inside of [`ApiState`].
 pub struct Shared {
     pub(crate) store: Store,
+    pub(crate) cache: Cache,
     pub(crate) bells: Bells,
     pub(crate) analyser: Arc<dyn Analyser>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -74,6 +78,7 @@ impl ApiState {
             sessions: Sessions::new(parts.store.clone()),
             denials: Denials::new(parts.store.clone()),
             store: parts.store,
+            cache: parts.cache,
             bells: parts.bells,
             analyser: parts.analyser,
             clock: parts.clock,

@@ -58,10 +58,11 @@ pub async fn run(options: AdminOptions) -> anyhow::Result<ExitCode> {
             credentials::create_api_key(&store.scoped(&access), wish, json).await?;
         }
         AdminAction::DeleteOrganization { slug, purge, yes } => {
+            let redis = options.places.clone().resolve()?.redis;
             let store = open(options.places).await?;
             let organization = find(&store, &slug).await?;
             let by = Access::for_operator(domain::Scope::Global);
-            removal::run(&store, &organization, &by, removal::How { purge, yes }).await?;
+            removal::run(&store, &organization, &by, removal::How { purge, yes, redis }).await?;
         }
         AdminAction::RotateSigningKey { json } => signing_keys::rotate(options.places, json)?,
         AdminAction::RetireSigningKey { kid, json } => {

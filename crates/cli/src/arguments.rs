@@ -52,6 +52,14 @@ pub struct Places {
     /// database [default: DATA_DIR]
     #[arg(long, global = true, env = "BIFROST_KEYS_DIR")]
     pub keys_dir: Option<PathBuf>,
+    /// Redis or Valkey as a cache shared by all servers: `redis://[user:password@]host[:port]`,
+    /// `rediss://…` with TLS, `redis+unix:///socket`, `redis+cluster://host,host` [default: none; each
+    /// process has a small one in memory]
+    #[arg(long, global = true, env = "BIFROST_REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+    /// File that holds the Redis URL, for URLs with a password
+    #[arg(long, global = true, env = "BIFROST_REDIS_URL_FILE")]
+    pub redis_url_file: Option<PathBuf>,
     /// Configuration file [default: ./bifrost.toml, if there is one]
     #[arg(long, global = true, env = "BIFROST_CONFIG")]
     pub config: Option<PathBuf>,
@@ -71,9 +79,6 @@ pub struct ServeOptions {
     /// What this process does [default: all]
     #[arg(long, env = "BIFROST_ROLE")]
     pub role: Option<Role>,
-    /// Shared cache; this build keeps its cache in memory and refuses any
-    #[arg(long, env = "BIFROST_REDIS_URL", hide_env_values = true)]
-    pub redis_url: Option<String>,
     /// Python interpreter, 3.11 or later [default: the first `python3` on the path]
     #[arg(long, env = "BIFROST_PYTHON")]
     pub python: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 use crate::arguments::{Isolation, Places, Role, ServeOptions};
 use anyhow::{Context, bail};
+use cache::Address;
 use serde::Deserialize;
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -45,6 +46,8 @@ pub struct Data {
     pub keys: PathBuf,
     /// Where the key is that wraps the keys of all secrets.
     pub master_key: MasterKeySource,
+    /// The shared cache, if there is one.
+    pub redis: Option<Address>,
 }
 
 /// `bifrost.toml`
@@ -74,9 +77,6 @@ impl ServeOptions {
     /// Decides every value.
     pub fn resolve(self) -> anyhow::Result<Serve> {
         let configured = read(self.places.config.as_deref())?;
-        if self.redis_url.or(configured.redis_url.clone()).is_some() {
-            bail!("this build has no Redis cache; start without --redis-url and BIFROST_REDIS_URL");
-        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let concurrency = self.concurrency.or(configured.concurrency);
         let drain = self.drain_seconds.or(configured.drain_seconds).unwrap_or(DRAIN_SECONDS);
@@ -131,19 +131,30 @@ impl Data {
 fn data(places: Places, configured: Configured) -> anyhow::Result<Data> {
     let directory = places.data_dir.or(configured.data_dir);
     let directory = directory.unwrap_or_else(|| PathBuf::from("bifrost-data"));
-    let from_file = places.database_url_file.map(|path| read_secret(&path)).transpose()?;
-    // Of a flag and a variable for the same thing the flag wins, also across the two spellings.
-    let variable = std::env::var("BIFROST_DATABASE_URL").ok();
-    let url_is_flag = places.database_url.is_some() && places.database_url != variable;
-    let url = match url_is_flag {
-        true => places.database_url,
-        false => from_file.or(places.database_url),
-    };
-    let url = url.or(configured.database_url);
+    let url = Url { given: places.database_url, file: places.database_url_file };
+    let url = url.read("BIFROST_DATABASE_URL")?.or(configured.database_url);
+    let redis = Url { given: places.redis_url, file: places.redis_url_file };
+    let redis = redis.read("BIFROST_REDIS_URL")?.or(configured.redis_url);
+    let redis = redis.map(|url| url.parse()).transpose()?;
     let default = || format!("sqlite:{}", directory.join("bifrost.db").display());
     let keys = places.keys_dir.or(configured.keys_dir).unwrap_or_else(|| directory.clone());
     let master_key = master_key(places.master_key_file.or(configured.master_key_file), &keys)?;
-    Ok(Data { database_url: url.unwrap_or_else(default), master_key, keys, directory })
+    Ok(Data { database_url: url.unwrap_or_else(default), master_key, keys, redis, directory })
+}
+
+/// A URL that may have a password, and so may be in a file.
+struct Url {
+    given: Option<String>,
+    file: Option<PathBuf>,
+}
+
+impl Url {
+    /// Of a flag and a variable for the same thing the flag wins, also across the two spellings.
+    fn read(self, variable: &str) -> anyhow::Result<Option<String>> {
+        let from_file = self.file.map(|path| read_secret(&path)).transpose()?;
+        let is_flag = self.given.is_some() && self.given != std::env::var(variable).ok();
+        Ok(if is_flag { self.given } else { from_file.or(self.given) })
+    }
 }
 
 /// The key itself is in a variable or a file, never in an argument or in `bifrost.toml`.
@@ -198,6 +209,26 @@ mod tests {
         assert_eq!((serve.concurrency, serve.listen), (3, LISTEN));
         let flagged = Places { data_dir: Some("/from/flag".into()), ..places };
         assert_eq!(flagged.resolve().expect("resolved").directory, PathBuf::from("/from/flag"));
+    }
+
+    #[test]
+    fn the_redis_url_comes_from_a_file_and_is_never_shown() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("redis-url");
+        let places = |text: &str| {
+            std::fs::write(&path, text).expect("written");
+            Places { redis_url_file: Some(path.clone()), ..Places::default() }
+        };
+        let data = places("rediss://:s3cret@cache:1/\n").resolve().expect("resolved");
+        let shown = data.redis.as_ref().expect("an address").to_string();
+        assert_eq!(shown, "rediss://cache:1");
+        assert!(!format!("{data:?}").contains("s3cret"));
+        let flagged = Places { redis_url: Some("redis://flag".into()), ..places("redis://file") };
+        let flagged = flagged.resolve().expect("resolved").redis.expect("an address");
+        assert_eq!(flagged.to_string(), "redis://flag:6379");
+        let refused = places("http://:s3cret@cache").resolve().expect_err("refused");
+        let told = format!("{refused:#}");
+        assert!(told.contains("redis+cluster://") && !told.contains("s3cret"), "{told}");
     }
 
     #[test]

@@ -68,6 +68,7 @@ fn serve_options(options: &DemoOptions, directory: std::path::PathBuf) -> Serve 
             keys: directory.clone(),
             directory,
             database_url,
+            redis: None,
         },
         listen: if options.serve { options.listen } else { anywhere },
         role: Role::All,

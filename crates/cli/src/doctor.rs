@@ -22,7 +22,7 @@ pub async fn run(options: DoctorOptions) -> anyhow::Result<ExitCode> {
             Finding { what: "data directory", result: directory(&data) },
             Finding { what: "database", result: database(&data).await },
             Finding { what: "master key", result: master_key(&data).await },
-            Finding { what: "cache", result: Ok("in memory".to_owned()) },
+            Finding { what: "cache", result: cache(&data).await },
             Finding { what: "interpreter", result: interpreter(&options).await },
             Finding { what: "isolation", result: Ok(isolation().to_owned()) },
         ],
@@ -76,6 +76,14 @@ async fn master_key(data: &Data) -> Result<String, String> {
         Ok(MasterKeyState::Unused) => Ok(format!("no secrets yet; `bifrost serve` takes {shown}")),
         Err(error) => Err(error.to_string()),
     }
+}
+
+async fn cache(data: &Data) -> Result<String, String> {
+    let Some(address) = &data.redis else { return Ok("in memory".to_owned()) };
+    cache::check(address).await?;
+    let open = "; whoever reaches it, workflows too, can read workspace files there: see \
+                docs/cache.md for a password and TLS";
+    Ok(format!("{address} answers{}", if address.is_open() { open } else { "" }))
 }
 
 async fn interpreter(options: &DoctorOptions) -> Result<String, String> {

@@ -1,16 +1,18 @@
 //! `bifrost serve`: the rooms wired together into one process.
 
 use crate::{
+    admin,
     arguments::{Isolation, Role},
     configuration::{Data, Serve},
     talk,
 };
 use anyhow::Context;
 use api::{ApiParts, ApiState, Leaving, ServerLimits, SigningKeys, setup_token::SetupToken};
-use domain::OrganizationId;
+use cache::Cache;
+use domain::{OrganizationId, Scope};
 use jobs::{Bells, Clock, Retention, SystemClock, Work};
 use runner::{Runner, RunnerOptions, Worker};
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use store::{Reason, Store, StoreError};
 use tokio::{
     net::TcpListener,
@@ -58,16 +60,18 @@ impl Server {
         let store = Store::create(&options.data.database_url).await?;
         store.unlock(options.data.master_key.clone(), SystemClock.now()).await?;
         check_walls(&store, options.isolation).await?;
-        let runner = start_runner(&options.data, store.clone(), options.python.clone()).await?;
+        api::metrics::start();
+        let cache = start_cache(&options.data).await;
+        let runner = start_runner(&options, store.clone(), cache.clone()).await?;
         let parts = Parts {
             store: store.clone(),
+            cache,
             bells: Bells::default(),
             clock: Arc::new(SystemClock),
             runner,
             stop: CancellationToken::new(),
             leaving: Leaving::default(),
         };
-        api::metrics::start();
         let mut tasks = Vec::new();
         let mut address = None;
         if options.role != Role::Worker {
@@ -82,6 +86,7 @@ impl Server {
         if options.role != Role::Api {
             tasks.push(serve_work(&parts, &options));
             tasks.push(serve_retention(&parts));
+            tasks.push(warm_up(&parts));
         }
         let Parts { stop, leaving, .. } = parts;
         let (data, linger) = (options.data, options.linger);
@@ -113,7 +118,7 @@ impl Server {
             Some(address) => talk::say(&format!("listening on http://{address}")),
             None => talk::say("working; not listening"),
         }
-        let provider = domain::Scope::Organization(OrganizationId::PROVIDER);
+        let provider = Scope::Organization(OrganizationId::PROVIDER);
         if !self.store.system(Reason::SignIn).has_users(provider).await? {
             let directory = self.data.directory.display();
             talk::say(&format!(
@@ -142,6 +147,7 @@ impl Server {
 
 struct Parts {
     store: Store,
+    cache: Cache,
     bells: Bells,
     clock: Arc<dyn Clock>,
     runner: Runner,
@@ -166,15 +172,20 @@ async fn check_walls(store: &Store, isolation: Isolation) -> anyhow::Result<()> 
     }
 }
 
+/// The cache that all servers share, or one of this process.
+async fn start_cache(data: &Data) -> Cache {
+    match &data.redis {
+        Some(address) => Cache::redis(address.clone()).await,
+        None => Cache::memory(runner::CACHE_MEMORY),
+    }
+}
+
 /// Starts Python for a data directory.
-async fn start_runner(
-    data: &Data,
-    store: Store,
-    python: Option<PathBuf>,
-) -> anyhow::Result<Runner> {
-    let mut options = RunnerOptions::new(&data.directory);
-    options.python = python;
-    Ok(Runner::start(options, store).await?)
+async fn start_runner(options: &Serve, store: Store, cache: Cache) -> anyhow::Result<Runner> {
+    let mut set = RunnerOptions::new(&options.data.directory);
+    set.python = options.python.clone();
+    set.cache = Some(cache);
+    Ok(Runner::start(set, store).await?)
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -191,6 +202,7 @@ fn serve_http(
     let public_url = options.public_url.as_deref();
     let state = ApiState::new(ApiParts {
         store: parts.store.clone(),
+        cache: parts.cache.clone(),
         bells: parts.bells.clone(),
         analyser: parts.runner.analyser(),
         keys,
@@ -209,10 +221,12 @@ fn serve_http(
 /// Goes on with purges that a server before this one did not finish.
 fn finish_purges(parts: &Parts) -> JoinHandle<anyhow::Result<()>> {
     let (system, stop) = (parts.store.system(Reason::Organizations), parts.stop.clone());
+    let cache = parts.cache.clone();
     tokio::spawn(async move {
         let purges = async {
             for id in system.purges().await? {
                 system.purge(id).await?;
+                cache.forget(Scope::Organization(id)).await;
                 talk::say("an organization whose purge was interrupted is gone now");
             }
             Ok::<_, store::StoreError>(())
@@ -222,6 +236,19 @@ fn finish_purges(parts: &Parts) -> JoinHandle<anyhow::Result<()>> {
             purged = purges => if let Err(error) = purged {
                 talk::say(&format!("a purge is not finished; the next start tries again: {error}"));
             }
+        }
+        Ok(())
+    })
+}
+
+/// Loads what every run needs before the first one asks, while the server is already ready.
+fn warm_up(parts: &Parts) -> JoinHandle<anyhow::Result<()>> {
+    let (runner, stop) = (parts.runner.clone(), parts.stop.clone());
+    tokio::spawn(async move {
+        let access = admin::operator(Scope::Global);
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = runner.warm_up(&access) => {}
         }
         Ok(())
     })

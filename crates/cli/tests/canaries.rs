@@ -99,7 +99,7 @@ async fn world() -> World {
     let server = Server::with(testkit::ServerOptions {
         program: env!("CARGO_BIN_EXE_bifrost").into(),
         arguments: Vec::new(),
-        environment: vec![("RUST_LOG".to_owned(), "debug,hyper=info,sqlx=info".to_owned())],
+        environment: vec![("BIFROST_LOG".to_owned(), "debug,hyper=info,sqlx=info".to_owned())],
     });
     for slug in ["acme", "globex"] {
         server.create_organization(slug);
@@ -279,7 +279,10 @@ async fn no_mark_of_one_organization_leaves_towards_another() {
     }
     println!("{replies} replies");
     assert!(replies > 500, "only {replies}");
-    check("the server's standard error", world.server.talk().as_bytes(), &BTreeSet::new());
+    let talk = world.server.talk();
+    println!("{} lines of the log", talk.lines().count());
+    assert!(talk.contains("route=\"/api/files/content/{*path}\""), "requests are logged: {talk}");
+    check("the server's standard error", talk.as_bytes(), &BTreeSet::new());
 }
 
 fn get(page: &str) -> Draft {

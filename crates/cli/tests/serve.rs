@@ -129,8 +129,8 @@ fn what_keeps_a_server_from_starting_is_told() {
         assert_eq!(output.status.code(), Some(1), "{talk}");
         assert!(talk.contains(why), "`{why}` is not in: {talk}");
     };
-    refused(&["--redis-url", "redis://localhost"], "no Redis cache");
-    refused(&["--database-url", "postgres://localhost/x"], "not a database this build can use");
+    refused(&["--redis-url", "http://localhost"], "redis+cluster://");
+    refused(&["--database-url", "postgres://127.0.0.1:1/x"], "the database does not answer");
     refused(&["--python", "/nowhere/python3"], "/nowhere/python3");
     refused(&["--config", "/nowhere.toml"], "/nowhere.toml");
 }

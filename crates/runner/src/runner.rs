@@ -3,16 +3,20 @@
 use crate::{
     NoPython, NotStarted, Python, RunReport, RunRequest, ZygoteFailed,
     analyser::ChildAnalyser,
-    bundles::Bundles,
+    bundles::{Bundles, Wanted},
     execution::{self, Tools},
     runtime_files,
     scratch::Scratches,
     sources::Sources,
     zygote::{Kind, Launch, Pool},
 };
-use domain::analysis::Analyser;
-use std::{io, path::PathBuf, sync::Arc};
+use cache::Cache;
+use domain::{Access, Scope, analysis::Analyser};
+use std::{io, path::PathBuf, sync::Arc, time::Instant};
 use store::Store;
+
+/// Bytes of a cache that nobody gave: what was let go of the bundles' memory comes back from it.
+pub const CACHE_MEMORY: u64 = 32 * 1024 * 1024;
 
 /// How to set up a [`Runner`].
 #[derive(Clone, Debug)]
@@ -24,6 +28,8 @@ pub struct RunnerOptions {
     pub data_dir: PathBuf,
     /// Bytes of memory for bundles and code objects that no run holds at the moment.
     pub bundle_memory: u64,
+    /// Where contents are looked for before the database; `None` for a small one in memory.
+    pub cache: Option<Cache>,
     /// Forks after which a zygote is replaced.
     pub forks_per_zygote: u64,
 }
@@ -35,6 +41,7 @@ impl RunnerOptions {
             python: None,
             data_dir: data_dir.into(),
             bundle_memory: 128 * 1024 * 1024,
+            cache: None,
             forks_per_zygote: 10_000,
         }
     }
@@ -86,7 +93,8 @@ impl Runner {
         let pool = |kind| Arc::new(Pool::new(kind, launch.clone(), options.forks_per_zygote));
         let (runs, tools) = (pool(Kind::Run), pool(Kind::Tools));
         tokio::try_join!(runs.ready(), tools.ready())?;
-        let sources = Sources::new(store);
+        let cache = options.cache.unwrap_or_else(|| Cache::memory(CACHE_MEMORY));
+        let sources = Sources::new(store, cache);
         let bundles =
             Bundles::new(sources.clone(), options.bundle_memory, tools.clone(), runs.clone());
         let analyser = ChildAnalyser::new(tools);
@@ -104,6 +112,21 @@ impl Runner {
     ) -> impl Future<Output = Result<RunReport, NotStarted>> + Send {
         let Inner { runs, bundles, sources, analyser, scratches, .. } = &*self.inner;
         execution::run(Tools { bundles, runs, sources, analyser, scratches }, request)
+    }
+
+    /// Builds Global's bundle, which every run needs, before anybody waits for it. When that fails
+    /// the first run tries again.
+    pub async fn warm_up(&self, access: &Access) {
+        let begun = Instant::now();
+        tracing::info!("warming up: loading Global's files");
+        let wanted = Wanted { access, owner: Scope::Global, slug: "global", generation: 0 };
+        match self.inner.bundles.get(wanted).await {
+            Ok(bundle) => {
+                let (generation, milliseconds) = (bundle.generation, begun.elapsed().as_millis());
+                tracing::info!(generation, milliseconds, "warm: Global's files are loaded");
+            }
+            Err(error) => tracing::warn!(%error, "Global's files could not be loaded ahead"),
+        }
     }
 
     /// Reads Python files without running them, for the rooms that write files.

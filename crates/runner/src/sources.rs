@@ -1,10 +1,11 @@
 //! Where files come from and logs go to: the runner's whole view of the store, in one place.
 
+use cache::Cache;
 use domain::{
     Access, ConfigKey, ExecutionId, FilePath, Scope, Timestamp, analysis::Workflow,
     execution::LogLine,
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 use store::{
     DeleteFileError, ListFiles, Precondition, Revealed, Store, StoreError, View, WriteFile,
     WriteFileError,
@@ -12,8 +13,14 @@ use store::{
 
 /// Files asked for in one page of a list.
 const PAGE: u32 = 1_000;
+/// Most files read from the store at a time, and most bytes of them beyond the first.
+const FILES_AT_ONCE: usize = 256;
+const BYTES_AT_ONCE: u64 = 8 * 1024 * 1024;
 /// Most paths one list may have.
 const MAX_LIST: usize = 10_000;
+
+/// One file of an index, without its content.
+pub(crate) use cache::File;
 
 /// What a scope has, in one consistent snapshot.
 #[derive(Clone, Debug)]
@@ -21,16 +28,7 @@ pub(crate) struct Index {
     /// Raised by every write.
     pub generation: i64,
     /// In the order of their paths.
-    pub files: Vec<IndexedFile>,
-}
-
-/// One file, without its content.
-#[derive(Clone, Debug)]
-pub(crate) struct IndexedFile {
-    pub path: String,
-    pub version: u32,
-    /// SHA-256 of the content.
-    pub hash: [u8; 32],
+    pub files: Arc<[File]>,
 }
 
 /// Why the store did not do it.
@@ -47,37 +45,64 @@ pub enum SourceError {
     Odd(String),
 }
 
-/// The store as the runner sees it. Everything is asked with the access of a claimed job.
+/// The store as the runner sees it, and the cache before it. Everything is asked with the access of
+/// a claimed job.
 #[derive(Clone)]
-pub(crate) struct Sources(Store);
+pub(crate) struct Sources {
+    store: Store,
+    cache: Cache,
+}
 
 impl Sources {
-    pub(crate) fn new(store: Store) -> Self {
-        Self(store)
+    pub(crate) fn new(store: Store, cache: Cache) -> Self {
+        Self { store, cache }
     }
 
-    /// What `owner` has: the access's own scope, or Global.
+    /// What `owner` has: the access's own scope, or Global. Never out of the cache, which is
+    /// believed nothing but contents that this index names by their hashes.
     pub(crate) async fn index(&self, access: &Access, owner: Scope) -> Result<Index, SourceError> {
-        let index = self.0.scoped(access).file_index(owner).await?;
+        let index = self.store.scoped(access).file_index(owner).await?;
         let files = index.files.into_iter().map(|file| {
             let mut hash = [0; 32];
             hex::decode_to_slice(&file.hash, &mut hash)
                 .map_err(|_| SourceError::Odd(format!("hash `{}`", file.hash)))?;
-            Ok(IndexedFile { path: file.path, version: file.version, hash })
+            Ok(File { path: file.path, version: file.version, hash, size: file.size })
         });
         let files = files.collect::<Result<_, SourceError>>()?;
         Ok(Index { generation: index.generation, files })
     }
 
-    /// The contents of these versions, by path.
+    /// The contents of these files of `owner`'s index, by path: from the cache where it has them,
+    /// from the store otherwise.
     pub(crate) async fn contents(
         &self,
         access: &Access,
         owner: Scope,
-        wanted: &[(String, u32)],
+        wanted: &[&File],
     ) -> Result<HashMap<String, Vec<u8>>, SourceError> {
-        let found = self.0.scoped(access).contents(owner, wanted).await?;
-        Ok(found.into_iter().map(|(path, _, content)| (path, content)).collect())
+        let mut contents = self.cache.contents(access, owner, wanted).await;
+        let missing: Vec<&File> =
+            wanted.iter().copied().filter(|file| !contents.contains_key(&file.path)).collect();
+        for some in batches(&missing) {
+            let asked: Vec<_> = some.iter().map(|file| (file.path.clone(), file.version)).collect();
+            let read = self.store.scoped(access).contents(owner, &asked).await?;
+            let both = some.iter().zip(&read);
+            let both: Vec<_> = both.map(|(file, (.., bytes))| (*file, bytes.as_slice())).collect();
+            self.cache.keep(access, owner, &both);
+            contents.extend(read.into_iter().map(|(path, _, bytes)| (path, bytes)));
+        }
+        Ok(contents)
+    }
+
+    /// Tells the cache what `owner` has now, so that it lets go of the rest.
+    pub(crate) fn tell_index(&self, access: &Access, owner: Scope, index: &Index) {
+        self.cache.keep_index(access, owner, index.generation, index.files.clone());
+    }
+
+    /// Waits for the cache to have what it was given.
+    #[cfg(test)]
+    pub(crate) async fn settle(&self) {
+        self.cache.settle().await;
     }
 
     /// Keeps lines of an execution's log.
@@ -87,7 +112,7 @@ impl Sources {
         execution: ExecutionId,
         lines: &[LogLine],
     ) -> Result<(), StoreError> {
-        self.0.scoped(access).append_logs(execution, lines).await
+        self.store.scoped(access).append_logs(execution, lines).await
     }
 
     /// A file's content; `None` if there is none.
@@ -97,7 +122,7 @@ impl Sources {
         path: &FilePath,
         view: View,
     ) -> Result<Option<Vec<u8>>, SourceError> {
-        let file = self.0.scoped(access).file(path, view, None).await?;
+        let file = self.store.scoped(access).file(path, view, None).await?;
         Ok(file.map(|file| file.content))
     }
 
@@ -107,7 +132,7 @@ impl Sources {
         access: &Access,
         key: &ConfigKey,
     ) -> Result<Option<Revealed>, SourceError> {
-        Ok(self.0.scoped(access).reveal_config(key).await?)
+        Ok(self.store.scoped(access).reveal_config(key).await?)
     }
 
     /// The paths that start with `prefix`, in order.
@@ -117,7 +142,7 @@ impl Sources {
         prefix: &str,
         view: View,
     ) -> Result<Vec<String>, SourceError> {
-        let scoped = self.0.scoped(access);
+        let scoped = self.store.scoped(access);
         let mut paths: Vec<String> = Vec::new();
         loop {
             let (prefix, after) = (prefix.to_owned(), paths.last().cloned());
@@ -151,7 +176,7 @@ impl Sources {
             workflows,
             now: now(),
         };
-        match self.0.scoped(access).write_file(write).await {
+        match self.store.scoped(access).write_file(write).await {
             Ok(written) => Ok((written.entry.version, written.entry.hash)),
             Err(WriteFileError::Store(error)) => Err(error.into()),
             Err(refusal) => Err(SourceError::Refused(refusal.to_string())),
@@ -164,13 +189,27 @@ impl Sources {
         access: &Access,
         path: &FilePath,
     ) -> Result<bool, SourceError> {
-        match self.0.scoped(access).delete_file(path, Precondition::Any, now()).await {
+        match self.store.scoped(access).delete_file(path, Precondition::Any, now()).await {
             Ok(_) => Ok(true),
             Err(DeleteFileError::NotThere) => Ok(false),
             Err(DeleteFileError::Store(error)) => Err(error.into()),
             Err(refusal) => Err(SourceError::Refused(refusal.to_string())),
         }
     }
+}
+
+/// Parts of `files` that are read at a time.
+fn batches<'a, 'f>(files: &'a [&'f File]) -> impl Iterator<Item = &'a [&'f File]> {
+    let mut bytes = 0;
+    let mut count = 0;
+    files.chunk_by(move |before, _| {
+        (bytes, count) = (bytes + before.size, count + 1);
+        let fits = bytes < BYTES_AT_ONCE && count < FILES_AT_ONCE;
+        if !fits {
+            (bytes, count) = (0, 0);
+        }
+        fits
+    })
 }
 
 /// The present, for rows and lines that people read.

@@ -5,8 +5,9 @@
 mod support;
 
 use domain::{Scope, execution::LoadedModule};
+use serde_json::json;
 use std::time::{Duration, Instant};
-use support::{result, stage};
+use support::{eventually, result, stage};
 
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
@@ -17,8 +18,12 @@ fn median(mut times: Vec<Duration>) -> Duration {
 #[ignore = "a measurement"]
 async fn a_trivial_run() {
     let stage = stage().await;
-    stage.run("def run(): return 1").await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    result(&stage.run("def run(): return __spec__.loader_state.bundle.codes is not None").await);
+    let compiled = async || {
+        let request = stage.request(stage.world.acme).await;
+        result(&stage.runner.run(request).await.unwrap()) == json!(true)
+    };
+    eventually("its code is compiled ahead", compiled).await;
     let (mut whole, mut fork, mut run, mut finish) = (vec![], vec![], vec![], vec![]);
     for _ in 0..200 {
         let request = stage.request(stage.world.acme).await;

@@ -66,7 +66,7 @@ impl Engine {
         match self {
             Self::Sqlite(sqlite) => Ok(Transaction::Sqlite(sqlite.write().await?)),
             Self::Postgres(postgres) => {
-                Ok(Transaction::Postgres(postgres.write(bound, beside).await?))
+                Ok(Transaction::Postgres(Box::pin(postgres.write(bound, beside)).await?))
             }
         }
     }
@@ -75,7 +75,9 @@ impl Engine {
     pub(crate) async fn snapshot(&self, bound: Bound) -> Result<Transaction, StoreError> {
         match self {
             Self::Sqlite(sqlite) => Ok(Transaction::Sqlite(sqlite.snapshot().await?)),
-            Self::Postgres(postgres) => Ok(Transaction::Postgres(postgres.snapshot(bound).await?)),
+            Self::Postgres(postgres) => {
+                Ok(Transaction::Postgres(Box::pin(postgres.snapshot(bound)).await?))
+            }
         }
     }
 
@@ -95,11 +97,11 @@ impl Engine {
         }
     }
 
-    /// A connection that can tell what has been migrated, if anything can have been.
-    pub(crate) async fn schema_reader(&self) -> Result<Option<DatabaseConnection>, StoreError> {
+    /// The names of the steps that have been migrated, in order.
+    pub(crate) async fn applied(&self) -> Result<Vec<String>, StoreError> {
         match self {
-            Self::Sqlite(sqlite) => Ok(Some(sqlite.connection().clone())),
-            Self::Postgres(postgres) => postgres.schema_reader().await,
+            Self::Sqlite(sqlite) => sqlite.applied().await,
+            Self::Postgres(postgres) => postgres.applied().await,
         }
     }
 
@@ -172,7 +174,7 @@ impl Engine {
     pub(crate) async fn listener(&self) -> Result<Option<postgres::Listener>, StoreError> {
         match self {
             Self::Sqlite(_) => Ok(None),
-            Self::Postgres(postgres) => Ok(Some(postgres.listener().await?)),
+            Self::Postgres(postgres) => postgres.listener().await,
         }
     }
 
@@ -212,15 +214,16 @@ impl Transaction {
     }
 }
 
+/// The driver's futures are large: each is boxed here, once, so that those around them stay small.
 impl Line<'_> {
     /// How many rows a statement touched.
     pub(crate) async fn run(self, statement: Checked) -> Result<u64, StoreError> {
         match self {
             Self::Engine(Engine::Sqlite(engine)) => engine.run(statement).await,
-            Self::Engine(Engine::Postgres(engine)) => engine.run(statement).await,
+            Self::Engine(Engine::Postgres(engine)) => Box::pin(engine.run(statement)).await,
             Self::Transaction(Transaction::Sqlite(transaction)) => transaction.run(statement).await,
             Self::Transaction(Transaction::Postgres(transaction)) => {
-                transaction.run(statement).await
+                Box::pin(transaction.run(statement)).await
             }
         }
     }
@@ -229,12 +232,12 @@ impl Line<'_> {
     pub(crate) async fn rows(self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
         match self {
             Self::Engine(Engine::Sqlite(engine)) => engine.rows(statement).await,
-            Self::Engine(Engine::Postgres(engine)) => engine.rows(statement).await,
+            Self::Engine(Engine::Postgres(engine)) => Box::pin(engine.rows(statement)).await,
             Self::Transaction(Transaction::Sqlite(transaction)) => {
                 transaction.rows(statement).await
             }
             Self::Transaction(Transaction::Postgres(transaction)) => {
-                transaction.rows(statement).await
+                Box::pin(transaction.rows(statement)).await
             }
         }
     }

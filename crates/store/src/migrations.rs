@@ -132,7 +132,7 @@ pub(crate) async fn down(engine: &Engine, steps: Option<u32>) -> Result<Vec<Stri
 
 /// Every step and whether it is applied. A step this version does not know is an error.
 pub(crate) async fn status(engine: &Engine) -> Result<Vec<MigrationState>, StoreError> {
-    let applied = applied(engine).await?;
+    let applied = engine.applied().await?;
     let known: Vec<String> =
         Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
     if let Some(unknown) = applied.iter().find(|name| !known.contains(name)) {
@@ -148,16 +148,4 @@ pub(crate) async fn require_current(engine: &Engine) -> Result<(), StoreError> {
         0 => Ok(()),
         missing => Err(StoreError::Outdated(missing)),
     }
-}
-
-async fn applied(engine: &Engine) -> Result<Vec<String>, StoreError> {
-    let Some(connection) = engine.schema_reader().await? else { return Ok(Vec::new()) };
-    if !SchemaManager::new(&connection).has_table("seaql_migrations").await? {
-        return Ok(Vec::new());
-    }
-    let rows = connection.query_all_raw(Statement::from_string(
-        connection.get_database_backend(),
-        "SELECT version FROM seaql_migrations ORDER BY version",
-    ));
-    Ok(rows.await?.iter().map(|row| row.try_get("", "version")).collect::<Result<_, _>>()?)
 }

@@ -1,6 +1,6 @@
 //! Organizations: the registry that every other table refers to.
 
-use crate::{StoreError, System, db::Write, engine, queue::lanes, settings};
+use crate::{StoreError, System, db::Write, engine, purge, queue::lanes, settings};
 use domain::{Access, OrganizationId, Scope, Settings, Slug, Timestamp, audit::Event};
 use sea_orm::FromQueryResult;
 use serde::{Deserialize, Serialize};
@@ -144,9 +144,6 @@ const UPDATE: &str = "UPDATE organizations
 const DELETE: &str = "DELETE FROM organizations WHERE id = $1";
 const STOP_RUNS: &str = "UPDATE job_queue SET cancel_requested = TRUE WHERE organization_id = $1";
 const BEGIN_PURGE: &str = "UPDATE organizations SET purge_started_at = $2 WHERE id = $1";
-const FORGET_SETTINGS: &str = "DELETE FROM settings_history WHERE organization_id = $1";
-const FORGET_AUDIT: &str = "DELETE FROM audit_log WHERE organization_id = $1";
-const FORGET_HEAD: &str = "DELETE FROM audit_heads WHERE organization_id = $1";
 
 impl System {
     /// The organization with this short name; Global and the provider have one too.
@@ -261,9 +258,9 @@ impl System {
         write.system().run(BEGIN_PURGE, [id.0.into(), now.0.into()]).await?;
         let own = write.tenant(scope);
         lanes::close(&own, scope).await?;
-        own.run(FORGET_SETTINGS, [id.0.into()]).await?;
-        own.run(FORGET_AUDIT, [id.0.into()]).await?;
-        own.run(FORGET_HEAD, [id.0.into()]).await?;
+        for sql in purge::statements_of(["settings_history", "audit_log", "audit_heads"]) {
+            own.run(sql, [id.0.into(), i64::MAX.into()]).await?;
+        }
         match write.system().run(DELETE, [id.0.into()]).await {
             Ok(_) => {
                 let event = Event::done("organization.delete", found.slug.as_str())

@@ -5,7 +5,8 @@
 //! `bifrost_scheduler`, which sees the tables without tenant content and no other. Beginning, role
 //! and context travel in one message, so they cost no round trip of their own. Nothing is set for
 //! longer than a transaction, so a pooler between us and the server may hand out connections as it
-//! likes.
+//! likes. `statement-cache-capacity=0` in the URL says that there is one: then statements are not kept
+//! prepared, and nobody listens.
 
 mod errors;
 mod listening;
@@ -24,11 +25,12 @@ use crate::{
     gate::Bound,
 };
 use roles::{SCHEDULER, TENANT};
-use sea_orm::{DatabaseConnection, DbErr, QueryResult, RuntimeErr};
+use sea_orm::{DatabaseConnection, DbErr, QueryResult, RuntimeErr, Value};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres as Pg,
     postgres::{PgConnectOptions, PgPoolOptions},
+    query::Query,
 };
 use std::{str::FromStr, time::Duration};
 use tokio::sync::Mutex;
@@ -50,7 +52,8 @@ const BEGINS: u32 = CONNECTIONS + 2;
 /// An open server.
 pub(crate) struct Postgres {
     pool: PgPool,
-    options: PgConnectOptions,
+    /// Whether the server is at the other end of a connection for as long as it lasts.
+    direct: bool,
 }
 
 /// A transaction and what it wears.
@@ -59,6 +62,7 @@ pub(crate) struct Transaction(Mutex<Open>);
 struct Open {
     transaction: sqlx::Transaction<'static, Pg>,
     wears: Bound,
+    direct: bool,
 }
 
 /// What a transaction is for.
@@ -77,6 +81,7 @@ impl Postgres {
         // The pool would try for long and not say what it was that failed.
         let first = PgConnection::connect_with(&options).await.map_err(failed)?;
         first.close().await.map_err(failed)?;
+        let direct = is_direct(&options);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE)
@@ -89,26 +94,34 @@ impl Postgres {
                     Ok(true)
                 })
             })
-            .connect_with(options.clone())
+            .connect_with(options)
             .await
             .map_err(failed)?;
-        Ok(Self { pool, options })
+        Ok(Self { pool, direct })
+    }
+
+    fn options(&self) -> PgConnectOptions {
+        (*self.pool.connect_options()).clone()
     }
 
     /// A connection of its own that wears the owner's role, for changes of the schema.
     pub(crate) async fn owner(&self) -> Result<DatabaseConnection, StoreError> {
-        roles::owner(self.options.clone()).await
+        roles::owner(self.options()).await
     }
 
-    /// A connection of its own that wears the scheduler's role, to see what has been migrated.
-    /// Nothing, when there is no such role yet.
-    pub(crate) async fn schema_reader(&self) -> Result<Option<DatabaseConnection>, StoreError> {
-        roles::scheduler(self.options.clone()).await
+    /// The names of the steps that have been migrated, in order.
+    pub(crate) async fn applied(&self) -> Result<Vec<String>, StoreError> {
+        migrating::applied(&self.options()).await
     }
 
-    /// An ear of its own on the database's channel.
-    pub(crate) async fn listener(&self) -> Result<Listener, StoreError> {
-        Listener::connect(self.options.clone()).await
+    /// An ear of its own on the database's channel. Not through a pooler: what we listen for would be
+    /// said to whoever has the connection then, in the middle of something else.
+    pub(crate) async fn listener(&self) -> Result<Option<Listener>, StoreError> {
+        if self.direct {
+            return Listener::connect(self.options()).await.map(Some);
+        }
+        tracing::info!("a pooler is in between, so other processes are not heard: we look instead");
+        Ok(None)
     }
 
     /// Says a word on it.
@@ -157,7 +170,8 @@ impl Postgres {
         loop {
             match self.pool.begin_with(AssertSqlSafe(begin.clone())).await {
                 Ok(transaction) => {
-                    return Ok(Transaction(Mutex::new(Open { transaction, wears: bound })));
+                    let open = Open { transaction, wears: bound, direct: self.direct };
+                    return Ok(Transaction(Mutex::new(open)));
                 }
                 Err(error) if tries < BEGINS && errors::is_broken(&error) => tries += 1,
                 Err(error) => return Err(failed(error)),
@@ -170,7 +184,7 @@ impl Transaction {
     pub(crate) async fn run(&self, statement: Checked) -> Result<u64, StoreError> {
         let mut open = self.0.lock().await;
         open.wear(statement.bound).await?;
-        let query = sqlx::query_with(statement.sql, SqlxValues(sea_orm::Values(statement.values)));
+        let query = open.query(statement.sql, statement.values);
         let done = query.execute(&mut *open.transaction).await.map_err(failed)?;
         Ok(done.rows_affected())
     }
@@ -178,7 +192,7 @@ impl Transaction {
     pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
         let mut open = self.0.lock().await;
         open.wear(statement.bound).await?;
-        let query = sqlx::query_with(statement.sql, SqlxValues(sea_orm::Values(statement.values)));
+        let query = open.query(statement.sql, statement.values);
         let rows = query.fetch_all(&mut *open.transaction).await.map_err(failed)?;
         Ok(rows.into_iter().map(QueryResult::from).collect())
     }
@@ -211,6 +225,18 @@ impl Open {
         }
         Ok(())
     }
+
+    fn query(&self, sql: &'static str, values: Vec<Value>) -> Query<'static, Pg, SqlxValues> {
+        let values = SqlxValues(sea_orm::Values(values));
+        sqlx::query_with(sql, values).persistent(self.direct)
+    }
+}
+
+/// Whether no pooler was announced. Without a cache the driver would still name every statement, and
+/// find on the next connection that somebody else has taken the name.
+fn is_direct(options: &PgConnectOptions) -> bool {
+    let url = options.to_url_lossy();
+    !url.query_pairs().any(|(key, value)| key == "statement-cache-capacity" && value == "0")
 }
 
 /// The one message that begins a transaction. Nothing in it comes from outside but a UUID.

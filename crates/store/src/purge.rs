@@ -142,6 +142,13 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Those of some tables.
+pub(crate) fn statements_of<const N: usize>(
+    tables: [&str; N],
+) -> impl Iterator<Item = &'static str> {
+    STATEMENTS.iter().filter(move |(table, _)| tables.contains(table)).map(|(_, sql)| *sql)
+}
+
 const PROVIDER: Scope = Scope::Organization(OrganizationId::PROVIDER);
 
 impl System {

@@ -6,11 +6,12 @@ use crate::source::Source;
 /// Each room with the rooms it may use. `api` and `runner` are siblings.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("cache", &["domain"]),
     ("store", &["domain"]),
     ("jobs", &["domain", "store"]),
-    ("runner", &["domain", "jobs", "store"]),
-    ("api", &["domain", "jobs", "store"]),
-    ("cli", &["api", "domain", "jobs", "runner", "store"]),
+    ("runner", &["cache", "domain", "jobs", "store"]),
+    ("api", &["cache", "domain", "jobs", "store"]),
+    ("cli", &["api", "cache", "domain", "jobs", "runner", "store"]),
 ];
 
 /// Reads `[dependencies]` of every room; what tests use is free.

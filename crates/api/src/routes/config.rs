@@ -16,7 +16,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use domain::{ConfigKey, Scope, Timestamp, scope::Side};
+use domain::{ConfigKey, Timestamp, scope::Side};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{
@@ -174,10 +174,7 @@ pub async fn get(
 ) -> Result<Response, ConfigError> {
     let found = state.scoped(&signed).config_value(&key, query.scope.into()).await?;
     let entry = found.ok_or(ConfigError::NotThere)?;
-    let tag = match (entry.side, signed.access.scope()) {
-        (Side::Global, Scope::Organization(_)) => Tag::Inherited(entry.version),
-        _ => Tag::Own(entry.version),
-    };
+    let tag = Tag::seen_by(&signed, entry.side, entry.version);
     let etag = [(header::ETAG, tag.header())];
     if is_known(&headers, tag) {
         return Ok((StatusCode::NOT_MODIFIED, etag).into_response());
@@ -202,11 +199,10 @@ pub async fn put(
     State(state): State<ApiState>,
     signed: Signed,
     Key(key): Key,
-    headers: HeaderMap,
+    if_match: IfMatch,
     Body(body): Body<SaidOnce>,
 ) -> Result<Response, ConfigError> {
     let ConfigBody { value, secret } = body.try_into().map_err(ConfigError::Refused)?;
-    let if_match = IfMatch::of(&headers).map_err(ConfigError::Refused)?;
     let precondition = if_match.precondition();
     let put = PutConfig { key, value, secret, precondition, now: state.now() };
     let written = match state.scoped(&signed).put_config(put).await {
@@ -234,12 +230,9 @@ pub async fn delete(
     State(state): State<ApiState>,
     signed: Signed,
     Key(key): Key,
-    headers: HeaderMap,
+    if_match: IfMatch,
 ) -> Result<StatusCode, ConfigError> {
-    let if_match = IfMatch::of(&headers).map_err(ConfigError::Refused)?;
-    if if_match == IfMatch::Inherited {
-        return Err(ConfigError::Refused(etag::stale()));
-    }
-    state.scoped(&signed).delete_config(&key, if_match.precondition(), state.now()).await?;
+    let precondition = if_match.of_own().map_err(ConfigError::Refused)?;
+    state.scoped(&signed).delete_config(&key, precondition, state.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

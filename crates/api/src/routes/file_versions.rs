@@ -11,7 +11,7 @@ use crate::{
     routes::files::ViewWord,
     state::ApiState,
 };
-use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use axum::{Json, extract::State, response::Response};
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{FileVersion, View};
@@ -99,7 +99,7 @@ pub async fn restore(
     State(state): State<ApiState>,
     signed: Signed,
     WorkspacePath(path): WorkspacePath,
-    headers: HeaderMap,
+    if_match: IfMatch,
     Body(body): Body<RestoreBody>,
 ) -> Result<Response, FilesError> {
     let found = state.scoped(&signed).file(&path, View::Own, Some(body.version)).await?;
@@ -108,7 +108,7 @@ pub async fn restore(
         path,
         content: old.content,
         message: Some(format!("restore version {}", body.version)),
-        if_match: or_any(IfMatch::of(&headers).map_err(FilesError::Precondition)?),
+        if_match: or_any(if_match),
         // It was taken once, and may be taken again as it was.
         allow_invalid: true,
     };

@@ -1,7 +1,7 @@
 //! Workspace files: lists, contents, writes and deletions.
 
 use crate::{
-    etag::{self, IfMatch, Tag, is_known},
+    etag::{IfMatch, Tag, is_known},
     extract::{Body, Query, Signed, WorkspacePath},
     file_content::{Encoding, decode},
     file_errors::FilesError,
@@ -17,9 +17,8 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{Scope, scope::Side};
 use serde::Deserialize;
-use store::{FileEntry, ListFiles, View};
+use store::{ListFiles, View};
 use utoipa::{IntoParams, ToSchema};
 
 /// Which files.
@@ -132,19 +131,12 @@ pub async fn get(
 ) -> Result<Response, FilesError> {
     let found = state.scoped(&signed).file(&path, query.scope.into(), query.version).await?;
     let file = found.ok_or(FilesError::NotThere)?;
-    let tag = tag_of(&file.entry, &signed);
+    let tag = Tag::seen_by(&signed, file.entry.side, file.entry.version);
     let etag = [(header::ETAG, tag.header())];
     if is_known(&headers, tag) {
         return Ok((StatusCode::NOT_MODIFIED, etag).into_response());
     }
     Ok((etag, Json(FileReply::from(file))).into_response())
-}
-
-fn tag_of(entry: &FileEntry, signed: &Signed) -> Tag {
-    match (entry.side, signed.access.scope()) {
-        (Side::Global, Scope::Organization(_)) => Tag::Inherited(entry.version),
-        _ => Tag::Own(entry.version),
-    }
 }
 
 /// Write a file of the token's scope. An organization's file overrides Global's of the same path.
@@ -165,7 +157,7 @@ pub async fn put(
     signed: Signed,
     WorkspacePath(path): WorkspacePath,
     Query(query): Query<WriteQuery>,
-    headers: HeaderMap,
+    if_match: IfMatch,
     Body(body): Body<WriteBody>,
 ) -> Result<Response, FilesError> {
     let content = decode(body.encoding, body.content).map_err(FilesError::BadBase64)?;
@@ -173,7 +165,7 @@ pub async fn put(
         path,
         content,
         message: body.message,
-        if_match: IfMatch::of(&headers).map_err(FilesError::Precondition)?,
+        if_match,
         allow_invalid: query.allow_invalid,
     };
     write(&state, &signed, order).await
@@ -192,12 +184,9 @@ pub async fn delete(
     State(state): State<ApiState>,
     signed: Signed,
     WorkspacePath(path): WorkspacePath,
-    headers: HeaderMap,
+    if_match: IfMatch,
 ) -> Result<StatusCode, FilesError> {
-    let if_match = IfMatch::of(&headers).map_err(FilesError::Precondition)?;
-    if if_match == IfMatch::Inherited {
-        return Err(FilesError::Precondition(etag::stale()));
-    }
-    state.scoped(&signed).delete_file(&path, if_match.precondition(), state.now()).await?;
+    let precondition = if_match.of_own().map_err(FilesError::Precondition)?;
+    state.scoped(&signed).delete_file(&path, precondition, state.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

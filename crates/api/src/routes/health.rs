@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderValue, header},
     response::IntoResponse,
 };
+use cache::Health as CacheHealth;
 use serde::Serialize;
 use store::Reason;
 use utoipa::ToSchema;
@@ -16,6 +17,18 @@ use utoipa::ToSchema;
 pub struct Health {
     /// `ok`.
     status: &'static str,
+    /// Only with Redis: `ok`, or `degraded` while it does not answer or keeps nothing. The server
+    /// can serve either way, only slower.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<&'static str>,
+}
+
+fn shown(health: CacheHealth) -> Option<&'static str> {
+    match health {
+        CacheHealth::Memory => None,
+        CacheHealth::Up => Some("ok"),
+        CacheHealth::Degraded => Some("degraded"),
+    }
 }
 
 /// The process lives.
@@ -24,7 +37,7 @@ pub struct Health {
     responses((status = 200, body = Health))
 )]
 pub async fn healthz() -> Json<Health> {
-    Json(Health { status: "ok" })
+    Json(Health { status: "ok", cache: None })
 }
 
 /// The server can serve: its database answers, and it has not been told to go.
@@ -37,7 +50,7 @@ pub async fn readyz(State(state): State<ApiState>) -> Result<Json<Health>, Probl
         return Err(Problem::leaving());
     }
     match state.store.system(Reason::Health).probe().await {
-        Ok(()) => Ok(Json(Health { status: "ok" })),
+        Ok(()) => Ok(Json(Health { status: "ok", cache: shown(state.cache.health()) })),
         Err(error) => Err(Problem::unavailable(&error)),
     }
 }
@@ -59,5 +72,5 @@ pub async fn jwks(State(state): State<ApiState>) -> impl IntoResponse {
 )]
 pub async fn metrics(State(state): State<ApiState>) -> impl IntoResponse {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    ([(header::CONTENT_TYPE, kind)], crate::metrics::text(&state.store))
+    ([(header::CONTENT_TYPE, kind)], crate::metrics::text(&state.store, &state.cache))
 }

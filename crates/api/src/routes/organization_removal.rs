@@ -7,7 +7,7 @@ use crate::{
     state::ApiState,
 };
 use axum::{extract::State, http::StatusCode};
-use domain::OrganizationId;
+use domain::{OrganizationId, Scope};
 use serde::Deserialize;
 use std::time::Duration;
 use store::{DeleteOrganizationError, Reason};
@@ -55,7 +55,12 @@ pub async fn delete(
     system.begin_purge(id, &signed.access, state.now()).await?;
     state.sessions.forget();
     // A client that hangs up does not stop it.
-    let mut purge = tokio::spawn(async move { system.purge(id).await });
+    let cache = state.cache.clone();
+    let mut purge = tokio::spawn(async move {
+        system.purge(id).await?;
+        cache.forget(Scope::Organization(id)).await;
+        Ok::<_, store::StoreError>(())
+    });
     match tokio::time::timeout(WAIT, &mut purge).await {
         Ok(Ok(purged)) => purged.map(|()| StatusCode::NO_CONTENT).map_err(Into::into),
         Ok(Err(died)) => Err(OrganizationsError::Internal(died.to_string())),

@@ -12,7 +12,7 @@ use crate::{
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::{Role, Timestamp, settings};
@@ -124,12 +124,12 @@ pub async fn get(State(state): State<ApiState>, signed: Signed) -> Result<Respon
 pub async fn update(
     State(state): State<ApiState>,
     signed: Signed,
-    headers: HeaderMap,
+    if_match: IfMatch,
     MergePatch(patch): MergePatch,
 ) -> Result<Response, SettingsError> {
     let update = UpdateSettings {
         patch: &patch,
-        precondition: precondition(&headers)?,
+        precondition: precondition(if_match)?,
         may_set_weight: is_provider_admin(&signed),
         now: state.now(),
     };
@@ -176,12 +176,12 @@ fn document(VersionedSettings { version, settings }: VersionedSettings) -> Respo
     ([(header::ETAG, tag)], Json(SettingsDocument(settings))).into_response()
 }
 
-fn precondition(headers: &HeaderMap) -> Result<Precondition, SettingsError> {
-    match IfMatch::of(headers).map_err(SettingsError::Precondition)? {
-        IfMatch::Store(Precondition::None) => Err(SettingsError::Precondition(etag::required())),
-        IfMatch::Store(precondition) => Ok(precondition),
-        // Settings are not inherited, so no such tag was ever read here.
-        IfMatch::Inherited => Err(SettingsError::Precondition(etag::stale())),
+/// Settings are not inherited, so no tag of something inherited was ever read here.
+fn precondition(if_match: IfMatch) -> Result<Precondition, SettingsError> {
+    match if_match.of_own() {
+        Ok(Precondition::None) => Err(SettingsError::Precondition(etag::required())),
+        Ok(precondition) => Ok(precondition),
+        Err(problem) => Err(SettingsError::Precondition(problem)),
     }
 }
 

@@ -100,6 +100,7 @@ impl Api {
         let clock = Arc::new(StoppedClock(AtomicI64::new(NOW.0)));
         let state = ApiState::new(ApiParts {
             store: world.store.clone(),
+            cache: cache::Cache::memory(0),
             bells: bells.clone(),
             analyser: Arc::new(CommentAnalyser),
             keys: SigningKeys::load_or_create(world.directory.path()).unwrap(),

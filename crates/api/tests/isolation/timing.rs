@@ -5,7 +5,7 @@
 //! nothing of the two kinds. Then Welch's t has to stay below 4.5. By chance alone it does not in
 //! about one run of 150,000; a run is repeated up to twice, so that only a machine that is busy in
 //! step with the dice three times in a row fails without a reason. A difference that is there is
-//! there in every run: with 20 µs built in, the long form sees it (`BIFROST_FULL=1`), and 300 µs in
+//! there in every run: with 20 µs built in, the long form sees it (`BIFROST_FULL=1`), and 200 µs in
 //! the short one.
 
 use crate::{full, script::Dice, stage::Stage, things::Thing};
@@ -38,6 +38,7 @@ impl Bench {
         let world = &stage.api.world;
         let state = ApiState::new(ApiParts {
             store: world.store.clone(),
+            cache: cache::Cache::memory(0),
             bells: stage.api.bells.clone(),
             analyser: Arc::new(crate::common::CommentAnalyser),
             keys: SigningKeys::load_or_create(world.directory.path()).unwrap(),
@@ -107,7 +108,7 @@ fn welch([a, b]: &[Vec<f64>; 2]) -> f64 {
 }
 
 fn count() -> usize {
-    if full() { 10_000 } else { 1_000 }
+    if full() { 10_000 } else { 3_000 }
 }
 
 #[tokio::test]
@@ -136,7 +137,7 @@ async fn foreign_and_missing_take_the_same_time() {
 async fn a_small_difference_is_seen() {
     let stage = Stage::new().await;
     let bench = Bench::new(&stage, Thing::Execution, "/api/executions/{}").await;
-    let added = Duration::from_micros(if full() { 20 } else { 300 });
+    let added = Duration::from_micros(if full() { 20 } else { 200 });
     let t = bench.t(count(), 7, added).await;
     println!("{added:?} more: t = {t:.2} of {} requests", count());
     assert!(t > BOUND, "{added:?} more is not seen: t = {t}");

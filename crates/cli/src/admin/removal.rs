@@ -2,17 +2,20 @@
 
 use crate::talk;
 use anyhow::bail;
+use cache::{Address, Cache};
 use domain::Access;
 use jobs::{Clock, SystemClock};
 use store::{DeleteOrganizationError, Organization, Reason, Store};
 
 /// How to delete.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct How {
     /// With everything in it.
     pub purge: bool,
     /// Without asking.
     pub yes: bool,
+    /// Where contents of its files may be, too.
+    pub redis: Option<Address>,
 }
 
 /// Deletes an empty organization, or one with everything in it.
@@ -37,6 +40,9 @@ pub async fn run(
     } else {
         system.begin_purge(id, by, now).await?;
         system.purge(id).await?;
+        if let Some(address) = how.redis {
+            Cache::redis(address).await.forget(organization.scope).await;
+        }
     }
     talk::say(&format!("deleted {slug}"));
     Ok(())

@@ -4,7 +4,7 @@ use super::{NoBundle, Wanted};
 use crate::{
     bundle::{self, BundleFile, EntryKind, Table, codes},
     memfile::MemFile,
-    sources::{Index, IndexedFile, SourceError, Sources},
+    sources::{File, Index, SourceError, Sources},
 };
 use std::{
     collections::HashMap,
@@ -67,6 +67,7 @@ pub(super) async fn build(
     }
     let held = previous.map(Held::read).transpose()?;
     let files = collect(sources, wanted, &index, held.as_ref()).await?;
+    sources.tell_index(wanted.access, wanted.owner, &index);
     let generation = u64::try_from(index.generation).unwrap_or(0);
     let slug = wanted.slug.to_owned();
     let write = move || bundle::write(&slug, generation, &files);
@@ -112,19 +113,14 @@ async fn collect(
         .filter(|entry| entry.kind == EntryKind::File)
         .map(|entry| ((entry.path, entry.hash), entry.data))
         .collect();
-    let place = |file: &IndexedFile| known.get(&(file.path.as_str(), file.hash)).copied();
-    let missing: Vec<(String, u32)> = index
-        .files
-        .iter()
-        .filter(|file| place(file).is_none())
-        .map(|file| (file.path.clone(), file.version))
-        .collect();
+    let place = |file: &File| known.get(&(file.path.as_str(), file.hash)).copied();
+    let missing: Vec<&File> = index.files.iter().filter(|file| place(file).is_none()).collect();
     let mut fetched = match missing.as_slice() {
         [] => HashMap::new(),
         some => sources.contents(wanted.access, wanted.owner, some).await?,
     };
     let mut files = Vec::with_capacity(index.files.len());
-    for file in &index.files {
+    for file in index.files.iter() {
         let content = match (place(file), held) {
             (Some((offset, length)), Some(held)) => held.file.read(offset, length)?,
             _ => fetched.remove(&file.path).ok_or_else(|| incomplete(&file.path))?,

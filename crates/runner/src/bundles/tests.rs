@@ -11,7 +11,7 @@ use testkit::World;
 fn bundles(world: &World, budget: u64) -> Bundles {
     let launch = Launch { python: "/nowhere/python3".into(), runtime: "/nowhere".into() };
     let pool = |kind| Arc::new(Pool::new(kind, launch.clone(), 1));
-    let sources = Sources::new(world.store.clone());
+    let sources = Sources::new(world.store.clone(), cache::Cache::memory(1 << 20));
     Bundles::new(sources, budget, pool(Kind::Tools), pool(Kind::Run))
 }
 
@@ -103,4 +103,50 @@ async fn the_least_recently_used_bundle_is_let_go() {
     assert!(!shelf.holds(world.acme));
     assert!(shelf.holds(Scope::Global) && shelf.holds(world.globex));
     assert_eq!(paths(&get(&bundles, world.acme, 0).await.unwrap()), ["data.txt"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_cold_runs_are_one_load() {
+    let world = World::new().await;
+    for number in 0..20 {
+        world.write(world.acme, &format!("m{number}.py"), &format!("N = {number}")).await;
+    }
+    let asked = async |runs: usize| {
+        let bundles = bundles(&world, u64::MAX);
+        let (before, _) = world.store.guard_counts();
+        let gets = (0..runs).map(|_| {
+            let (bundles, acme) = (bundles.clone(), world.acme);
+            tokio::spawn(async move { get(&bundles, acme, 1).await.unwrap() })
+        });
+        let mut built = Vec::new();
+        for get in gets.collect::<Vec<_>>() {
+            built.push(get.await.unwrap());
+        }
+        assert!(built.iter().all(|bundle| Arc::ptr_eq(bundle, &built[0])), "two were built");
+        world.store.guard_counts().0 - before
+    };
+    let one = asked(1).await;
+    assert!(one > 20, "{one} statements read 20 files");
+    assert_eq!(asked(100).await, one, "statements");
+}
+
+#[tokio::test]
+async fn a_bundle_that_was_let_go_comes_back_without_reading_its_files_again() {
+    let world = World::new().await;
+    for number in 0..20 {
+        world.write(world.acme, &format!("m{number}.py"), &format!("N = {number}")).await;
+    }
+    let sources = Sources::new(world.store.clone(), cache::Cache::memory(1 << 20));
+    let asked = async |access: &Access| {
+        let (before, _) = world.store.guard_counts();
+        let index = sources.index(access, world.acme).await.unwrap();
+        let wanted: Vec<_> = index.files.iter().collect();
+        let contents = sources.contents(access, world.acme, &wanted).await.unwrap();
+        assert_eq!(contents.len(), 20);
+        sources.settle().await;
+        world.store.guard_counts().0 - before
+    };
+    let access = Access::for_operator(world.acme);
+    let (cold, warm) = (asked(&access).await, asked(&access).await);
+    assert!(cold >= 20 && warm < 5, "{cold} statements, then {warm}");
 }

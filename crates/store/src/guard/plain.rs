@@ -143,12 +143,9 @@ pub(super) fn select(select: &Select) -> Result<(), Refusal> {
 
 /// A select list or `RETURNING` without wildcards that pick or rename.
 pub(super) fn items(items: &[SelectItem]) -> Result<(), Refusal> {
-    let bare = |options: &WildcardAdditionalOptions| {
-        WildcardAdditionalOptions {
-            wildcard_token: options.wildcard_token.clone(),
-            ..Default::default()
-        } == *options
-    };
+    // The token that the parser attaches compares as equal whatever it is.
+    let bare =
+        |options: &WildcardAdditionalOptions| *options == WildcardAdditionalOptions::default();
     let plain = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. } => true,
         SelectItem::Wildcard(options) => bare(options),

@@ -185,7 +185,6 @@ impl Prover<'_> {
                 self.inserts.insert(address(&**select), feed);
                 Ok(())
             }
-            SetExpr::Query(query) => self.source(&query.body, feed),
             SetExpr::SetOperation { left, right, .. } => {
                 self.source(left, feed)?;
                 self.source(right, feed)

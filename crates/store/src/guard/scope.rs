@@ -198,33 +198,35 @@ impl<'a> Scope<'a> {
     /// What confines each source, following equalities between organization columns.
     fn bounds(&self) -> Vec<Option<Bound>> {
         let mut bounds: Vec<Option<Bound>> = vec![None; self.sources.len()];
-        for fact in &self.facts {
-            if let Fact::Bound { source, bound } = fact
-                && bounds[*source].as_ref().is_none_or(|known| known.list && !bound.list)
-            {
-                bounds[*source] = Some(bound.clone());
-            }
-        }
-        for _ in 0..self.sources.len() {
+        // What may admit Global comes second and fills what is left.
+        for list in [false, true] {
             for fact in &self.facts {
-                if let Fact::Same { one, other, only } = fact {
-                    spread(&mut bounds, *one, *other, *only);
-                    spread(&mut bounds, *other, *one, *only);
+                if let Fact::Bound { source, bound } = fact
+                    && bound.list == list
+                {
+                    bounds[*source].get_or_insert_with(|| bound.clone());
                 }
+            }
+            for _ in 0..self.sources.len() {
+                self.follow(&mut bounds);
             }
         }
         bounds
     }
+
+    fn follow(&self, bounds: &mut [Option<Bound>]) {
+        for fact in &self.facts {
+            if let Fact::Same { one, other, only } = fact {
+                spread(bounds, *one, *other, *only);
+                spread(bounds, *other, *one, *only);
+            }
+        }
+    }
 }
 
-/// `to` is confined by what confines `from`, if nothing better is known.
+/// `to` is confined by what confines `from`, if nothing else does.
 fn spread(bounds: &mut [Option<Bound>], from: usize, to: usize, only: Option<usize>) {
-    let better = match (&bounds[from], &bounds[to]) {
-        (Some(_), None) => true,
-        (Some(from), Some(to)) => to.list && !from.list,
-        (None, _) => false,
-    };
-    if better && only.is_none_or(|only| only == to) {
+    if bounds[to].is_none() && only.is_none_or(|only| only == to) {
         bounds[to] = bounds[from].clone();
     }
 }

@@ -11,10 +11,10 @@ use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 
 use super::Refusal;
 
-const MAX_BYTES: usize = 64 * 1024;
+pub(super) const MAX_BYTES: usize = 65_536;
 /// Bounds how deep a chain such as `a + a + …` can nest before it is dropped again.
-const MAX_TOKENS: usize = 8 * 1024;
-const MAX_DEPTH: usize = 200;
+pub(super) const MAX_TOKENS: usize = 8_192;
+pub(super) const MAX_DEPTH: usize = 200;
 
 /// Functions that read nothing but their arguments and behave alike on both engines.
 const FUNCTIONS: &[&str] = &[

@@ -1,7 +1,8 @@
 //! What a migration does on PostgreSQL besides its own statements.
 
 use super::{
-    roles::OWNER,
+    failed,
+    roles::{OWNER, SCHEDULER},
     walls::{CONTEXT, context_grants, grants, policies, triggers},
 };
 use crate::{StoreError, guard::CATALOG};
@@ -9,11 +10,35 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
     TransactionTrait,
 };
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, postgres::PgConnectOptions};
 use std::collections::BTreeMap;
 
 /// One lock for all who migrate this database. Held by a transaction, because a pooler does not keep
 /// what a session holds.
 const ALONE: &str = "SELECT pg_advisory_xact_lock(hashtext('bifrost migrations'))";
+
+/// Whether there is anybody who may tell what has been migrated, and anything to tell.
+const TELLS: &str = "SELECT FROM pg_roles, pg_class
+    WHERE rolname = 'bifrost_scheduler' AND relname = 'seaql_migrations'
+        AND relnamespace = 'public'::regnamespace";
+
+/// The steps that have been applied, in order. It asks as who serves does, without a right to change
+/// anything and with nothing that outlives a transaction, because a pooler may be in between.
+pub(super) async fn applied(options: &PgConnectOptions) -> Result<Vec<String>, StoreError> {
+    let mut connection = PgConnection::connect_with(options).await.map_err(failed)?;
+    let mut steps = Vec::new();
+    if connection.fetch_optional(TELLS).await.map_err(failed)?.is_some() {
+        let begin = AssertSqlSafe(format!("BEGIN READ ONLY; SET LOCAL ROLE {SCHEDULER}"));
+        let mut transaction = connection.begin_with(begin).await.map_err(failed)?;
+        let names = "SELECT version::text AS name FROM seaql_migrations ORDER BY version";
+        for row in transaction.fetch_all(names).await.map_err(failed)? {
+            steps.push(row.try_get("name").map_err(failed)?);
+        }
+        transaction.rollback().await.map_err(failed)?;
+    }
+    connection.close().await.map_err(failed)?;
+    Ok(steps)
+}
 
 /// Text is ordered by its bytes, as SQLite does and cursors expect, whatever the database's locale.
 pub(crate) fn ddl(sql: &str) -> String {

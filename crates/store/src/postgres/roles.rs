@@ -59,31 +59,9 @@ pub(super) async fn owner(options: PgConnectOptions) -> Result<DatabaseConnectio
     let mut connection = PgConnection::connect_with(&options).await.map_err(failed)?;
     prepare(&mut connection).await?;
     connection.close().await.map_err(failed)?;
-    wearing(OWNER, "; SET lock_timeout = '5s'", options).await
-}
-
-/// A connection that wears the scheduler's role, if there is one.
-pub(super) async fn scheduler(
-    options: PgConnectOptions,
-) -> Result<Option<DatabaseConnection>, StoreError> {
-    let mut connection = PgConnection::connect_with(&options).await.map_err(failed)?;
-    let sql = "SELECT FROM pg_roles WHERE rolname = 'bifrost_scheduler'";
-    let there = connection.fetch_optional(sql).await.map_err(failed)?.is_some();
-    connection.close().await.map_err(failed)?;
-    match there {
-        true => Ok(Some(wearing(SCHEDULER, "", options).await?)),
-        false => Ok(None),
-    }
-}
-
-async fn wearing(
-    role: &'static str,
-    more: &'static str,
-    options: PgConnectOptions,
-) -> Result<DatabaseConnection, StoreError> {
-    let pool = PgPoolOptions::new().max_connections(2).after_connect(move |connection, _| {
+    let pool = PgPoolOptions::new().max_connections(2).after_connect(|connection, _| {
         Box::pin(async move {
-            let sql = AssertSqlSafe(format!("SET ROLE {role}{more}"));
+            let sql = AssertSqlSafe(format!("SET ROLE {OWNER}; SET lock_timeout = '5s'"));
             connection.execute(sql).await.map(|_| ())
         })
     });

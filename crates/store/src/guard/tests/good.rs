@@ -93,4 +93,11 @@ fn proofs_name_the_placeholders() {
     let both = "SELECT 1 FROM workflows w JOIN users u ON u.organization_id = w.organization_id \
                 WHERE w.organization_id = $5";
     assert_eq!(of(both), Ok((vec![5], vec![5])));
+    let own_of_two =
+        "SELECT 1 FROM users WHERE organization_id IN ($1, $2) AND organization_id = $3";
+    assert_eq!(of(own_of_two), Ok((vec![3], vec![])));
+    let own_of_others = "SELECT 1 FROM users u, workflows w, executions e \
+                         WHERE w.organization_id IN ($1, $2) AND u.organization_id = w.organization_id \
+                         AND e.organization_id = $3 AND u.organization_id = e.organization_id";
+    assert_eq!(of(own_of_others), Ok((vec![3], vec![3])));
 }

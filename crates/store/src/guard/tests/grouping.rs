@@ -43,6 +43,9 @@ fn logic_inside_other_operators_needs_parentheses() {
                 Expr::UnaryOp { op: UnaryOperator::Minus, expr: expr(logic) },
                 binary("a", Eq, logic),
                 binary(logic, Plus, "a"),
+                like(logic, "a", "'!'"),
+                like("a", logic, "'!'"),
+                like("a", "b", logic),
                 between("a", logic, "2"),
                 between("a", "1", logic),
                 between(logic, "1", "2"),
@@ -57,6 +60,11 @@ fn logic_inside_other_operators_needs_parentheses() {
     assert!(accepted(&binary("a", And, "(b OR c)")));
     assert!(!accepted(&Expr::UnaryOp { op: UnaryOperator::Not, expr: expr("a AND b") }));
     assert!(!accepted(&between("a", "b BETWEEN 1 AND 2", "3")));
+}
+
+fn like(of: &str, pattern: &str, escape: &str) -> Expr {
+    let escape_char = Some(expr(escape));
+    Expr::Like { negated: false, any: false, expr: expr(of), pattern: expr(pattern), escape_char }
 }
 
 fn between(of: &str, low: &str, high: &str) -> Expr {

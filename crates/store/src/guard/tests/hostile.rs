@@ -7,6 +7,7 @@ mod names;
 mod nested;
 mod writes;
 
+use super::super::{Proof, Refusal, plain::MAX_SET_OPERATIONS, shape};
 use super::tenant;
 
 const UNPROVEN: &str = "is not confined";
@@ -66,6 +67,21 @@ fn size_and_depth_are_bounded() {
 }
 
 #[test]
+fn size_and_depth_are_bounded_to_the_very_number() {
+    let bytes = |n: usize| format!("SELECT '{}'", "x".repeat(n - "SELECT ''".len()));
+    let tokens = |sign: &str, n: usize| format!("SELECT {sign} 1{}", ", 1".repeat(n / 2 - 1));
+    let depth = |n: usize| format!("SELECT 1{}", " + 1".repeat(n - 2));
+    for (least, more, refusal) in [
+        (bytes(shape::MAX_BYTES), bytes(shape::MAX_BYTES + 1), Refusal::TooLong),
+        (tokens("", shape::MAX_TOKENS), tokens("-", shape::MAX_TOKENS), Refusal::TooLong),
+        (depth(shape::MAX_DEPTH), depth(shape::MAX_DEPTH + 1), Refusal::TooDeep),
+    ] {
+        assert_eq!(tenant(&least), Ok(Proof::default()), "{:.60}", least);
+        assert_eq!(tenant(&more), Err(refusal), "{:.60}", more);
+    }
+}
+
+#[test]
 fn literals_may_look_like_anything() {
     for text in ["-- x", "/* x */", ";", "users", "$2", "'' OR 1 = 1"] {
         let sql = format!("SELECT id FROM users WHERE organization_id = $1 AND name = '{text}'");
@@ -79,7 +95,11 @@ fn set_operations_are_bounded_to_the_very_number() {
     let chain = |n: usize| format!("{one}{}", format!(" UNION ALL {one}").repeat(n));
     let nested =
         |n: usize| (0..n).fold(one.to_owned(), |inner, _| format!("{one} UNION ALL ({inner})"));
-    assert!(tenant(&chain(super::super::plain::MAX_SET_OPERATIONS)).is_ok());
-    assert!(tenant(&chain(super::super::plain::MAX_SET_OPERATIONS + 1)).is_err());
-    assert!(tenant(&nested(super::super::plain::MAX_SET_OPERATIONS + 1)).is_err());
+    assert!(tenant(&chain(MAX_SET_OPERATIONS)).is_ok());
+    assert!(tenant(&chain(MAX_SET_OPERATIONS + 1)).is_err());
+    assert!(tenant(&nested(MAX_SET_OPERATIONS + 1)).is_err());
+    // What binds tighter is on the right: one deeper than on the left.
+    let right = |n: usize| format!("{one} UNION {one}{}", format!(" INTERSECT {one}").repeat(n));
+    assert!(tenant(&right(MAX_SET_OPERATIONS - 1)).is_ok());
+    assert!(tenant(&right(MAX_SET_OPERATIONS)).is_err());
 }

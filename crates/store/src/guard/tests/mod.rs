@@ -1,6 +1,7 @@
 //! The guard held to good statements, hostile ones, mutants of the good ones, and values.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a test may")]
 
+mod ahead;
 mod append_only;
 mod good;
 mod grouping;

@@ -33,6 +33,7 @@ pub(super) const WRITES: &[(&str, &str)] = &[
     ("INSERT INTO users (organization_id, id) SELECT $1, id FROM users", UNPROVEN),
     ("INSERT INTO users (organization_id, id) SELECT $1, $2, $3", INSERT),
     ("INSERT INTO users (organization_id, id) SELECT $1", INSERT),
+    ("INSERT INTO users (organization_id, id) (SELECT $1, $2)", INSERT),
     ("INSERT INTO users (organization_id, id) SELECT $1, $2 UNION SELECT 'x', $3", INSERT),
     (
         "INSERT INTO users (organization_id) WITH c AS (SELECT 1 AS organization_id) SELECT organization_id FROM c",
@@ -85,6 +86,11 @@ pub(super) const WRITES: &[(&str, &str)] = &[
     ("DELETE FROM workflows WHERE organization_id IN ($1, $2)", UNPROVEN),
     (
         "DELETE FROM users USING executions e WHERE users.organization_id = $1 AND e.organization_id = $1",
+        SHAPE,
+    ),
+    ("WITH c AS (SELECT 1) DELETE FROM users, c WHERE users.organization_id = $1", SHAPE),
+    (
+        "DELETE FROM users, executions e WHERE users.organization_id = $1 AND e.organization_id = $1",
         SHAPE,
     ),
     ("DELETE FROM users WHERE organization_id = $1 LIMIT 1", ANY),

@@ -1,0 +1,26 @@
+"""The PostgreSQL server of a benchmark: `cargo xtask servers --durable -- python3 bench/run.py`."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+from collections.abc import Iterator
+
+_NUMBERS = itertools.count()
+
+
+def engines() -> Iterator[tuple[str, str | None]]:
+    """SQLite, and PostgreSQL when there is a server; each name with a fresh database's URL."""
+    yield "SQLite", None
+    if os.environ.get("BIFROST_TEST_POSTGRES"):
+        yield "PostgreSQL", database()
+
+
+def database() -> str:
+    """The URL of a new, empty database."""
+    server = os.environ["BIFROST_TEST_POSTGRES"]
+    name = f"bench{os.getpid()}_{next(_NUMBERS)}"
+    create = ["psql", "-Xq", "-c", f"CREATE DATABASE {name}", f"{server}/postgres"]
+    subprocess.run(create, check=True)
+    return f"{server}/{name}"
