@@ -114,3 +114,11 @@ pub fn workflow(name: &str) -> Workflow {
         options: serde_json::Map::new(),
     }
 }
+
+/// A workflow that starts by itself.
+pub fn scheduled(name: &str, pattern: &str, missed: &str) -> Workflow {
+    let mut workflow = workflow(name);
+    workflow.options.insert("schedule".to_owned(), pattern.into());
+    workflow.options.insert("missed".to_owned(), missed.into());
+    workflow
+}

@@ -5,6 +5,7 @@ use domain::execution::Status;
 const CLAIMS: &str = "bifrost_queue_claims_total";
 const FINISHED: &str = "bifrost_executions_finished_total";
 const RETRIED: &str = "bifrost_executions_retried_total";
+const TICKS: &str = "bifrost_schedule_ticks_total";
 
 /// Says what the figures mean, once a collector is there.
 pub fn describe() {
@@ -14,6 +15,7 @@ pub fn describe() {
         "attempts that failed and are followed by another, by what they ended with"
     );
     metrics::describe_counter!(FINISHED, "executions ended by this process, by outcome");
+    metrics::describe_counter!(TICKS, "ticks of schedules settled by this process, by outcome");
 }
 
 pub(crate) fn claimed(count: usize) {
@@ -26,4 +28,9 @@ pub(crate) fn finished(outcome: Status) {
 
 pub(crate) fn tried_again(outcome: Status) {
     metrics::counter!(RETRIED, "outcome" => outcome.as_str()).increment(1);
+}
+
+/// Counts a settled tick.
+pub(crate) fn ticked(outcome: &'static str) {
+    metrics::counter!(TICKS, "outcome" => outcome).increment(1);
 }

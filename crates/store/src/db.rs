@@ -40,6 +40,8 @@ pub enum Reason {
     Claim,
     /// Finding work whose worker has gone.
     Rescue,
+    /// Starting workflows whose time has come.
+    Schedule,
     /// Letting go of what is older than its organization keeps it.
     Retention,
     /// Following the chains of the audit.

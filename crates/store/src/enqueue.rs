@@ -3,7 +3,7 @@
 use crate::{
     Execution, Scoped, StoreError, WorkflowEntry, db::Write, executions::Row, queue::lanes,
 };
-use domain::{ExecutionId, Timestamp, audit::Event, execution::Status, retry};
+use domain::{Actor, ExecutionId, Scope, Timestamp, audit::Event, execution::Status, retry};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -81,46 +81,50 @@ impl Scoped {
     /// Accepts an execution: its row and its place in the queue in one transaction.
     pub async fn enqueue(&self, new: NewExecution<'_>) -> Result<Enqueued, EnqueueError> {
         let write = self.write_beside_others().await?;
-        let enqueued = self.enqueue_in(&write, new).await?;
+        let enqueued = write.enqueue(self.scope(), self.access().actor(), new).await?;
         write.commit_early().await?;
         Ok(enqueued)
     }
+}
 
-    /// As [`Scoped::enqueue`], in a transaction that does more. On an error nothing of it may stay.
-    pub(crate) async fn enqueue_in(
+impl Write<'_> {
+    /// Accepts an execution of `owner` as a part of this transaction. After an error nothing of the
+    /// transaction may stay.
+    pub(crate) async fn enqueue(
         &self,
-        write: &Write<'_>,
+        owner: Scope,
+        actor: &Actor,
         new: NewExecution<'_>,
     ) -> Result<Enqueued, EnqueueError> {
-        let gate = write.tenant(self.scope());
-        if gate.run(INSERT, self.insert_values(&new)).await? == 0 {
-            return self.earlier(write, &new).await;
+        let gate = self.tenant(owner);
+        if gate.run(INSERT, insert_values(owner, actor, &new)).await? == 0 {
+            return self.earlier(owner, &new).await;
         }
-        gate.run(ENQUEUE, self.queue_values(&new)).await?;
-        let entered = lanes::enter(&gate, self.scope(), delayed(&new), new.max_queued).await?;
+        gate.run(ENQUEUE, queue_values(owner, &new)).await?;
+        let entered = lanes::enter(&gate, owner, delayed(&new), new.max_queued).await?;
         if !entered {
             return Err(EnqueueError::QueueFull(new.max_queued));
         }
         // An execution remembers by itself who asked for it. What it does not say is that they
         // were somebody else's people, and why they were here.
-        if self.access().actor().acting().is_some() {
+        if actor.acting().is_some() {
             let event = Event::done("execution.start", new.id.to_string())
                 .with(json!({ "workflow": new.workflow.workflow.name }));
-            write.audit(self.scope(), self.access().actor(), event, new.now).await?;
+            self.audit(owner, actor, event, new.now).await?;
         }
-        Ok(Enqueued { execution: self.pending(new)?, created: true })
+        Ok(Enqueued { execution: pending(owner, actor, new)?, created: true })
     }
 
     /// The execution that has the key already, if it was asked for with the same.
     async fn earlier(
         &self,
-        write: &Write<'_>,
+        owner: Scope,
         new: &NewExecution<'_>,
     ) -> Result<Enqueued, EnqueueError> {
-        let gate = write.tenant(self.scope());
-        let key = [self.scope().column().into(), new.idempotency_key.clone().into()];
+        let gate = self.tenant(owner);
+        let key = [owner.column().into(), new.idempotency_key.clone().into()];
         let row = gate.one::<Row, 2>(BY_KEY, key).await?.ok_or(EnqueueError::KeyReused)?;
-        let execution = self.execution_of(row)?;
+        let execution = row.of(owner)?;
         let inputs: Value = serde_json::from_str(execution.inputs.get())
             .map_err(|e| StoreError::unreadable("execution", e))?;
         let same = execution.workflow == new.workflow.workflow.name
@@ -132,60 +136,59 @@ impl Scoped {
             false => Err(EnqueueError::KeyReused),
         }
     }
+}
 
-    /// The execution that was just written.
-    fn pending(&self, new: NewExecution<'_>) -> Result<Execution, StoreError> {
-        let inputs = serde_json::value::to_raw_value(&new.inputs);
-        Ok(Execution {
-            id: new.id,
-            scope: self.scope(),
-            workflow: new.workflow.workflow.name.clone(),
-            status: Status::Pending,
-            inputs: inputs.map_err(|e| StoreError::unreadable("inputs", e))?,
-            result: None,
-            failure: None,
-            modules: Vec::new(),
-            created_at: new.now,
-            started_at: None,
-            finished_at: None,
-            attempt: 0,
-            requested_by: self.access().actor().label(),
-            priority: priority(&new),
-            start_at: new.place.start_at,
-        })
-    }
+/// The execution that was just written.
+fn pending(owner: Scope, actor: &Actor, new: NewExecution<'_>) -> Result<Execution, StoreError> {
+    let inputs = serde_json::value::to_raw_value(&new.inputs);
+    Ok(Execution {
+        id: new.id,
+        scope: owner,
+        workflow: new.workflow.workflow.name.clone(),
+        status: Status::Pending,
+        inputs: inputs.map_err(|e| StoreError::unreadable("inputs", e))?,
+        result: None,
+        failure: None,
+        modules: Vec::new(),
+        created_at: new.now,
+        started_at: None,
+        finished_at: None,
+        attempt: 0,
+        requested_by: actor.label(),
+        priority: priority(&new),
+        start_at: new.place.start_at,
+    })
+}
 
-    fn insert_values(&self, new: &NewExecution<'_>) -> [sea_orm::Value; 11] {
-        let actor = self.access().actor();
-        [
-            self.scope().column().into(),
-            new.id.0.into(),
-            new.workflow.workflow.name.as_str().into(),
-            new.inputs.to_string().into(),
-            timeout_seconds(new.workflow).into(),
-            actor.label().into(),
-            actor.user().map(|user| user.0).into(),
-            new.idempotency_key.clone().into(),
-            new.now.0.into(),
-            priority(new).into(),
-            new.place.start_at.map(|at| at.0).into(),
-        ]
-    }
+fn insert_values(owner: Scope, actor: &Actor, new: &NewExecution<'_>) -> [sea_orm::Value; 11] {
+    [
+        owner.column().into(),
+        new.id.0.into(),
+        new.workflow.workflow.name.as_str().into(),
+        new.inputs.to_string().into(),
+        timeout_seconds(new.workflow).into(),
+        actor.label().into(),
+        actor.user().map(|user| user.0).into(),
+        new.idempotency_key.clone().into(),
+        new.now.0.into(),
+        priority(new).into(),
+        new.place.start_at.map(|at| at.0).into(),
+    ]
+}
 
-    fn queue_values(&self, new: &NewExecution<'_>) -> [sea_orm::Value; 8] {
-        let retries = retries(new.workflow);
-        let available = new.place.start_at.map_or(new.now, |at| at.max(new.now));
-        [
-            self.scope().column().into(),
-            new.id.0.into(),
-            available.0.into(),
-            delayed(new).into(),
-            priority(new).into(),
-            retries.map_or(DEFAULT_ATTEMPTS, |retries| retries + 1).into(),
-            retries.unwrap_or(0).into(),
-            i64::try_from(retry_delay(new.workflow).as_micros()).unwrap_or(i64::MAX).into(),
-        ]
-    }
+fn queue_values(owner: Scope, new: &NewExecution<'_>) -> [sea_orm::Value; 8] {
+    let retries = retries(new.workflow);
+    let available = new.place.start_at.map_or(new.now, |at| at.max(new.now));
+    [
+        owner.column().into(),
+        new.id.0.into(),
+        available.0.into(),
+        delayed(new).into(),
+        priority(new).into(),
+        retries.map_or(DEFAULT_ATTEMPTS, |retries| retries + 1).into(),
+        retries.unwrap_or(0).into(),
+        i64::try_from(retry_delay(new.workflow).as_micros()).unwrap_or(i64::MAX).into(),
+    ]
 }
 
 fn delayed(new: &NewExecution<'_>) -> bool {

@@ -12,6 +12,7 @@ mod m0005_settings;
 mod m0006_config;
 mod m0007_identity;
 mod m0008_queue;
+mod m0009_schedules;
 
 use crate::{StoreError, engine::Engine};
 use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             m0006_config::STEP,
             m0007_identity::STEP,
             m0008_queue::STEP,
+            m0009_schedules::STEP,
         ];
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
     }

@@ -8,6 +8,7 @@
 //! likes. `statement-cache-capacity=0` in the URL says that there is one: then statements are not kept
 //! prepared, and nobody listens.
 
+mod carried;
 mod errors;
 mod listening;
 mod migrating;
@@ -24,6 +25,7 @@ use crate::{
     engine::{Beside, Checked},
     gate::Bound,
 };
+use carried::Carried;
 use roles::{SCHEDULER, TENANT};
 use sea_orm::{DatabaseConnection, DbErr, QueryResult, RuntimeErr, Value};
 use sea_query_sqlx::SqlxValues;
@@ -168,7 +170,8 @@ impl Postgres {
         let begin = begin(bound, mode);
         let mut tries = 1;
         loop {
-            match self.pool.begin_with(AssertSqlSafe(begin.clone())).await {
+            let (pool, begin) = (self.pool.clone(), AssertSqlSafe(begin.clone()));
+            match Carried::new(async move { pool.begin_with(begin).await }).await {
                 Ok(transaction) => {
                     let open = Open { transaction, wears: bound, direct: self.direct };
                     return Ok(Transaction(Mutex::new(open)));

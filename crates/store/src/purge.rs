@@ -71,6 +71,23 @@ pub const STATEMENTS: &[(&str, &str)] = &[
             SELECT these.id FROM executions AS these WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
+        "schedule_checks",
+        "DELETE FROM schedule_checks WHERE organization_id = $1 AND organization_id IN (
+            SELECT some.organization_id FROM schedule_checks AS some
+            WHERE some.organization_id = $1 LIMIT $2)",
+    ),
+    (
+        "schedule_ticks",
+        "DELETE FROM schedule_ticks WHERE organization_id = $1 AND schedule_id IN (
+            SELECT some.schedule_id FROM schedule_ticks AS some WHERE some.organization_id = $1
+            LIMIT $2)",
+    ),
+    (
+        "schedules",
+        "DELETE FROM schedules WHERE organization_id = $1 AND id IN (
+            SELECT some.id FROM schedules AS some WHERE some.organization_id = $1 LIMIT $2)",
+    ),
+    (
         "workflows",
         "DELETE FROM workflows WHERE organization_id = $1 AND name IN (
             SELECT these.name FROM workflows AS these WHERE these.organization_id = $1 LIMIT $2)",

@@ -1,6 +1,6 @@
 //! An organization's settings, and every version of them there was.
 
-use crate::{Precondition, Scoped, StoreError, files::count, queue::lanes};
+use crate::{Precondition, Scoped, StoreError, files::count, queue::lanes, schedule_checks};
 use domain::{
     Settings, Timestamp,
     audit::Event,
@@ -151,6 +151,7 @@ impl Scoped {
         if gate.run(UPDATE, values).await? == 0 {
             return Err(UpdateSettingsError::Stale);
         }
+        schedule_checks::again(&gate, self.scope(), update.now).await?;
         let version = version + 1;
         let (before, settings) = (before.settings, after.settings);
         let documents = [&before, &settings].map(serde_json::to_value);

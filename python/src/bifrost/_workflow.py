@@ -5,7 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar, overload
+    from typing import Any, Literal, TypeVar, overload
 
     F = TypeVar("F", bound=Callable[..., Any])
 else:
@@ -17,23 +17,28 @@ else:
 class Workflow:
     """What the decorator says about a function, kept as its `__bifrost_workflow__`."""
 
-    __slots__ = ("name", "description", "timeout", "retries", "retry_delay", "priority")
+    __slots__ = (
+        "name",
+        "description",
+        "timeout",
+        "retries",
+        "retry_delay",
+        "priority",
+        "schedule",
+        "timezone",
+        "missed",
+    )
 
-    def __init__(
-        self,
-        name: str,
-        description: str | None,
-        timeout: float | None = None,
-        retries: int | None = None,
-        retry_delay: float | None = None,
-        priority: int | None = None,
-    ) -> None:
+    def __init__(self, name: str, description: str | None, options: dict[str, Any]) -> None:
         self.name = name
         self.description = description
-        self.timeout = timeout
-        self.retries = retries
-        self.retry_delay = retry_delay
-        self.priority = priority
+        self.timeout: float | None = options.get("timeout")
+        self.retries: int | None = options.get("retries")
+        self.retry_delay: float | None = options.get("retry_delay")
+        self.priority: int | None = options.get("priority")
+        self.schedule: str | None = options.get("schedule")
+        self.timezone: str | None = options.get("timezone")
+        self.missed: str | None = options.get("missed")
 
     def __repr__(self) -> str:
         return f"Workflow({self.name!r})"
@@ -52,6 +57,9 @@ def workflow(
     retries: int | None = None,
     retry_delay: float | None = None,
     priority: int | None = None,
+    schedule: str | None = None,
+    timezone: str | None = None,
+    missed: Literal["skip", "once"] | None = None,
 ) -> Callable[[F], F]: ...
 
 
@@ -63,6 +71,11 @@ def workflow(function: Any = None, /, **options: Any) -> Any:
     pause is `retry_delay` seconds (10), each further one twice as long. `priority`, -10 to 10, goes
     before less within the organization. The function stays as it is: a unit test calls it like any
     other.
+
+    `schedule` starts the workflow by itself, without inputs: minute, hour, day of month, month and
+    weekday, as `"0 7 * * mon-fri"`. `timezone` says whose clocks count, as `"Europe/Vienna"`; the
+    organization's own unless told. `missed` says what happens with ticks for which no server was
+    there: they are passed over (`"skip"`), or one start makes up for all of them (`"once"`).
     """
     _check(options)
 
@@ -72,10 +85,7 @@ def workflow(function: Any = None, /, **options: Any) -> Any:
         target.__bifrost_workflow__ = Workflow(
             options.get("name") or target.__name__,
             options.get("description") or _first_paragraph(target.__doc__),
-            options.get("timeout"),
-            options.get("retries"),
-            options.get("retry_delay"),
-            options.get("priority"),
+            options,
         )
         return target
 
@@ -89,6 +99,9 @@ _OPTIONS = {
     "retries": (int,),
     "retry_delay": (int, float),
     "priority": (int,),
+    "schedule": (str,),
+    "timezone": (str,),
+    "missed": (str,),
 }
 
 

@@ -20,6 +20,9 @@ _OPTIONS: dict[str, tuple[type, ...]] = {
     "retries": (int,),
     "retry_delay": (int, float),
     "priority": (int,),
+    "schedule": (str,),
+    "timezone": (str,),
+    "missed": (str,),
 }
 _RANGES: dict[str, tuple[float, float]] = {
     "retry_delay": (0, 3600),

@@ -22,6 +22,9 @@ pub const CATALOG: Catalog = Catalog {
         Table::new("settings_history", Kind::Tenant).append_only(),
         Table::new("config_values", Kind::Shared),
         Table::new("data_keys", Kind::Shared).for_caretakers(),
+        Table::new("schedules", Kind::Tenant),
+        Table::new("schedule_ticks", Kind::Tenant).for_caretakers(),
+        Table::new("schedule_checks", Kind::Tenant).for_caretakers(),
         Table::new("master_key_check", Kind::Platform).for_caretakers(),
     ],
 };
