@@ -124,7 +124,7 @@ async fn who_takes_ten_times_as_long_gets_a_tenth_of_the_starts() {
 async fn a_single_execution_beside_thousands_starts_with_the_next_free_place() {
     let many = if std::env::var_os("BIFROST_FULL").is_some() { 10_000 } else { 500 };
     let world = world().await;
-    set(&world, world.acme, json!({ "weight": 100, "max_concurrent": 1000 })).await;
+    set(&world, world.acme, json!({ "max_concurrent": 1000 })).await;
     enqueue(&world, world.acme, many, Place::default(), NOW).await;
     let mut slots = Slots::new(&world, 4);
     for _ in 0..40 {
@@ -193,14 +193,9 @@ async fn a_delayed_execution_waits_for_its_time_and_counts_as_queued() {
     let claims = claim(&world, 9, soon).await;
     assert_eq!(claims.len(), 3);
     let globex = world.scoped(world.globex);
-    let found = globex.executions(store::ListExecutions {
-        status: None,
-        workflow: None,
-        before: None,
-        limit: 1,
-    });
-    let id = found.await.unwrap()[0].id;
-    let found = world.scoped(world.globex).execution(id).await.unwrap().unwrap();
+    let list = store::ListExecutions { status: None, workflow: None, before: None, limit: 1 };
+    let id = globex.executions(list).await.unwrap()[0].id;
+    let found = globex.execution(id).await.unwrap().unwrap();
     assert_eq!(found.start_at, Some(soon));
 
     let scoped = world.scoped(world.acme);

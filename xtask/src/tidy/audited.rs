@@ -9,7 +9,7 @@ const OPENS: [&str; 2] = [".write(", ".write_beside_others("];
 const TELLS: [&str; 2] = [".audit(", "both("];
 
 /// Functions that write without an entry, each with the reason.
-const SILENT: [(&str, &str); 18] = [
+const SILENT: [(&str, &str); 19] = [
     ("touch_api_key", "that a key was used is in the key"),
     ("touch_console_session", "that a session was used is in the session"),
     ("append_logs", "a run's own words"),
@@ -17,6 +17,7 @@ const SILENT: [(&str, &str); 18] = [
     ("begin", "the end of a rotation of the master key tells"),
     ("remove_rows", "the begin of the purge tells"),
     ("remove_organization", "the begin of the purge tells"),
+    ("promote", "an execution tells its own life"),
     ("claim", "an execution tells its own life; what is refused is told by `refuse`"),
     ("finish", "an execution tells its own life"),
     ("beat", "an execution tells its own life"),

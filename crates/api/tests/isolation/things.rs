@@ -95,6 +95,7 @@ const TABLE: &[(&str, &str, Entry)] = &[
     ("/api/org/settings", "/regional/locale", Text("en-US")),
     ("/api/modules/", "name", Is(Thing::Module)),
     ("/api/workflows/", "name", Is(Thing::Workflow)),
+    ("/api/workflows/", "/start_at", Text("2023-01-01T00:00:00Z")),
     ("/api/schedules/", "workflow", Is(Thing::Scheduled)),
     ("/api/executions/", "id", Is(Thing::Execution)),
     ("/api/executions", "workflow", Is(Thing::Running)),

@@ -3,7 +3,7 @@
 use super::lanes;
 use crate::{StoreError, System, db::Write, gate::Gate};
 use domain::{Scope, Timestamp, fair};
-use sea_orm::FromQueryResult;
+use sea_orm::{FromQueryResult, Value};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -59,7 +59,6 @@ struct Level {
 
 #[derive(FromQueryResult)]
 struct Waiting {
-    #[expect(dead_code, reason = "that there is a row is the answer")]
     execution_id: Uuid,
 }
 
@@ -75,10 +74,11 @@ const LEVEL: &str = "SELECT (SELECT MIN(others.virtual_time) FROM queue_lanes AS
         WHERE others.eligible AND others.joined) AS least,
     (SELECT MAX(everybody.virtual_time) FROM queue_lanes AS everybody) AS most";
 /// Both generations are read in the statement that claims: a write that was answered before is in.
-/// The limits are in the text because a planner that does not know them reads the whole table.
+/// The one to take is compared with `=`, so that it is looked for once: with `IN` a planner may look
+/// again for each row, and find another one each time, since it skips what it has locked itself.
 const TAKE_ONE: &str = "UPDATE job_queue SET worker = $2, lease_until = $3, claimed_at = $4,
     charged = $5, attempt = attempt + 1
-    WHERE organization_id = $1 AND execution_id IN (
+    WHERE organization_id = $1 AND execution_id = (
         SELECT first.execution_id FROM job_queue AS first
         WHERE first.organization_id = $1 AND first.worker IS NULL AND NOT first.delayed
         ORDER BY first.priority DESC, first.available_at, first.execution_id
@@ -91,15 +91,15 @@ const TAKE_ONE: &str = "UPDATE job_queue SET worker = $2, lease_until = $3, clai
         (SELECT own.settings_json FROM organizations AS own WHERE own.id = $1) AS settings_json,
         (SELECT everyones.generation FROM organizations AS everyones
             WHERE everyones.id = $6) AS global_generation";
+/// The limit is in the text, because a planner that does not know it may read the whole table.
+const FIRST: &str = "SELECT execution_id FROM job_queue
+    WHERE organization_id = $1 AND worker IS NULL AND NOT delayed
+    ORDER BY priority DESC, available_at, execution_id LIMIT 16 FOR UPDATE SKIP LOCKED";
+/// As many as [`FIRST`] finds; who wants fewer repeats one.
 const TAKE_SOME: &str = "UPDATE job_queue SET worker = $2, lease_until = $3, claimed_at = $4,
     charged = $5, attempt = attempt + 1
-    WHERE organization_id = $1 AND execution_id IN (
-        SELECT few.execution_id FROM (
-            SELECT first.execution_id, first.priority, first.available_at FROM job_queue AS first
-            WHERE first.organization_id = $1 AND first.worker IS NULL AND NOT first.delayed
-            ORDER BY first.priority DESC, first.available_at, first.execution_id
-            LIMIT 16 FOR UPDATE SKIP LOCKED) AS few
-        ORDER BY few.priority DESC, few.available_at, few.execution_id LIMIT $7)
+    WHERE organization_id = $1 AND execution_id IN
+        ($7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
     RETURNING execution_id, attempt, retries, retry_delay, priority, available_at,
         (SELECT own.generation FROM organizations AS own WHERE own.id = $1) AS own_generation,
         (SELECT own.slug FROM organizations AS own WHERE own.id = $1) AS slug,
@@ -111,10 +111,11 @@ const TAKE_SOME: &str = "UPDATE job_queue SET worker = $2, lease_until = $3, cla
 const CHARGE: &str = "UPDATE queue_lanes SET waiting = waiting - $2, running = running + $2,
     virtual_time = $3, joined = TRUE WHERE organization_id = $1";
 const ANY: &str = "SELECT ready.execution_id FROM job_queue AS ready
-    WHERE ready.organization_id = $1 AND ready.worker IS NULL AND NOT ready.delayed LIMIT 1";
+    WHERE ready.organization_id = $1 AND ready.worker IS NULL AND NOT ready.delayed
+    ORDER BY ready.priority DESC, ready.available_at, ready.execution_id LIMIT 1";
 
 /// What [`TAKE_SOME`] takes at most.
-const SOME: u32 = 16;
+const SOME: usize = 16;
 
 impl System {
     /// Takes what is next, of as many organizations as it takes.
@@ -195,9 +196,15 @@ async fn take(
         let more = match left {
             1 => gate.all::<Taken, 6>(TAKE_ONE, common()).await?,
             _ => {
-                let [a, b, c, d, e, f] = common();
-                let most = i64::from(left.min(SOME));
-                gate.all::<Taken, 7>(TAKE_SOME, [a, b, c, d, e, f, most.into()]).await?
+                let mut first = gate.all::<Waiting, 1>(FIRST, [owner.column().into()]).await?;
+                first.truncate(left as usize);
+                let Some(last) = first.last() else { break };
+                let mut common = common().into_iter();
+                let values: [Value; SOME + 6] = std::array::from_fn(|at| match common.next() {
+                    Some(value) => value,
+                    None => first.get(at - 6).unwrap_or(last).execution_id.into(),
+                });
+                gate.all::<Taken, { SOME + 6 }>(TAKE_SOME, values).await?
             }
         };
         if more.is_empty() {
