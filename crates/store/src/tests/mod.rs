@@ -8,3 +8,4 @@ mod attacks;
 mod second_prover;
 pub(crate) mod sql_audit;
 mod statements;
+mod without_laws;
