@@ -98,9 +98,13 @@ impl Store {
         Self(Arc::new(Db { engine, guard, keyring: OnceLock::new(), entries: Entries::default() }))
     }
 
-    /// Applies what is missing; the names of what was applied.
+    /// Applies what is missing; the names of what was applied. Walls that were broken are mended.
     pub async fn migrate_up(&self) -> Result<Vec<String>, StoreError> {
-        migrations::up(&self.0.engine).await
+        let applied = migrations::up(&self.0.engine).await?;
+        if !self.missing_walls().await?.is_empty() {
+            self.0.engine.mend_walls().await?;
+        }
+        Ok(applied)
     }
 
     /// Takes back the last `steps` migrations, or all; the names of what was taken back.

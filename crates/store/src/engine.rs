@@ -170,6 +170,14 @@ impl Engine {
         }
     }
 
+    /// Puts the walls up again that the engine itself has.
+    pub(crate) async fn mend_walls(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => postgres::mend(&postgres.owner().await?).await,
+        }
+    }
+
     /// An ear for other processes, if the engine can carry a word between machines.
     pub(crate) async fn listener(&self) -> Result<Option<postgres::Listener>, StoreError> {
         match self {

@@ -14,29 +14,26 @@ mod listening;
 mod migrating;
 mod roles;
 mod selfcheck;
+mod transaction;
 mod walls;
 
 pub(crate) use errors::{is_foreign_key, meaning};
 pub(crate) use listening::Listener;
-pub(crate) use migrating::{MigrationLock, after_step, before_step, before_steps, ddl};
+pub(crate) use migrating::{MigrationLock, after_step, before_step, before_steps, ddl, mend};
+pub(crate) use transaction::Transaction;
 
 use crate::{
     StoreError,
     engine::{Beside, Checked},
     gate::Bound,
 };
-use carried::Carried;
-use roles::{SCHEDULER, TENANT};
-use sea_orm::{DatabaseConnection, DbErr, QueryResult, RuntimeErr, Value};
-use sea_query_sqlx::SqlxValues;
+use sea_orm::{DatabaseConnection, DbErr, QueryResult, RuntimeErr};
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres as Pg,
+    ConnectOptions, Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
-    query::Query,
 };
 use std::{str::FromStr, time::Duration};
-use tokio::sync::Mutex;
-use uuid::Uuid;
+use transaction::Mode;
 
 /// Connections of one process. PostgreSQL forks a process for each, so not many.
 const CONNECTIONS: u32 = 16;
@@ -56,23 +53,6 @@ pub(crate) struct Postgres {
     pool: PgPool,
     /// Whether the server is at the other end of a connection for as long as it lasts.
     direct: bool,
-}
-
-/// A transaction and what it wears.
-pub(crate) struct Transaction(Mutex<Open>);
-
-struct Open {
-    transaction: sqlx::Transaction<'static, Pg>,
-    wears: Bound,
-    direct: bool,
-}
-
-/// What a transaction is for.
-#[derive(Clone, Copy)]
-enum Mode {
-    Writing(Beside),
-    Reading,
-    Snapshot,
 }
 
 impl Postgres {
@@ -167,71 +147,13 @@ impl Postgres {
     /// Nothing has happened before a transaction has begun, so a connection that the server or the
     /// network has closed meanwhile costs another try and no error.
     async fn begin(&self, bound: Bound, mode: Mode) -> Result<Transaction, StoreError> {
-        let begin = begin(bound, mode);
         let mut tries = 1;
         loop {
-            let (pool, begin) = (self.pool.clone(), AssertSqlSafe(begin.clone()));
-            match Carried::new(async move { pool.begin_with(begin).await }).await {
-                Ok(transaction) => {
-                    let open = Open { transaction, wears: bound, direct: self.direct };
-                    return Ok(Transaction(Mutex::new(open)));
-                }
+            match Transaction::begin((&self.pool, self.direct), bound, mode).await {
                 Err(error) if tries < BEGINS && errors::is_broken(&error) => tries += 1,
-                Err(error) => return Err(failed(error)),
+                begun => return begun.map_err(failed),
             }
         }
-    }
-}
-
-impl Transaction {
-    pub(crate) async fn run(&self, statement: Checked) -> Result<u64, StoreError> {
-        let mut open = self.0.lock().await;
-        open.wear(statement.bound).await?;
-        let query = open.query(statement.sql, statement.values);
-        let done = query.execute(&mut *open.transaction).await.map_err(failed)?;
-        Ok(done.rows_affected())
-    }
-
-    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
-        let mut open = self.0.lock().await;
-        open.wear(statement.bound).await?;
-        let query = open.query(statement.sql, statement.values);
-        let rows = query.fetch_all(&mut *open.transaction).await.map_err(failed)?;
-        Ok(rows.into_iter().map(QueryResult::from).collect())
-    }
-
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.0.into_inner().transaction.commit().await.map_err(failed)
-    }
-
-    /// A commit holds its locks until the disk has it, which is long for a row that many want. This
-    /// one gives them up first: others see what it did and go on, and since the log of the database
-    /// is one sequence, none of them is kept without it. A second, empty transaction waits for the
-    /// disk, so whoever is answered has it for good.
-    pub(crate) async fn commit_early(self) -> Result<(), StoreError> {
-        let mut transaction = self.0.into_inner().transaction;
-        transaction.execute(COMMIT_EARLY).await.map_err(failed)?;
-        transaction.commit().await.map_err(failed)
-    }
-}
-
-/// The message is what the second transaction has to write: one that writes nothing does not wait.
-const COMMIT_EARLY: &str = "SET LOCAL synchronous_commit = off; COMMIT; \
-    BEGIN; SELECT pg_logical_emit_message(true, 'bifrost', '')";
-
-impl Open {
-    /// Puts on what the next statement runs for.
-    async fn wear(&mut self, bound: Bound) -> Result<(), StoreError> {
-        if self.wears != bound {
-            self.transaction.execute(AssertSqlSafe(clothes(bound))).await.map_err(failed)?;
-            self.wears = bound;
-        }
-        Ok(())
-    }
-
-    fn query(&self, sql: &'static str, values: Vec<Value>) -> Query<'static, Pg, SqlxValues> {
-        let values = SqlxValues(sea_orm::Values(values));
-        sqlx::query_with(sql, values).persistent(self.direct)
     }
 }
 
@@ -240,40 +162,6 @@ impl Open {
 fn is_direct(options: &PgConnectOptions) -> bool {
     let url = options.to_url_lossy();
     !url.query_pairs().any(|(key, value)| key == "statement-cache-capacity" && value == "0")
-}
-
-/// The one message that begins a transaction. Nothing in it comes from outside but a UUID.
-fn begin(bound: Bound, mode: Mode) -> String {
-    let begin = match mode {
-        Mode::Writing(_) => "BEGIN",
-        Mode::Reading => "BEGIN READ ONLY",
-        Mode::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-    };
-    let clothes = clothes(bound);
-    match mode {
-        Mode::Writing(Beside::Nobody(scope)) => {
-            format!("{begin}; {clothes}; {}", alone(scope.column()))
-        }
-        _ => format!("{begin}; {clothes}"),
-    }
-}
-
-fn clothes(bound: Bound) -> String {
-    match bound {
-        Bound::Tenant(id) => {
-            format!("SET LOCAL ROLE {TENANT}; SELECT set_config('app.org', '{id}', true)")
-        }
-        // Whatever context was left by a tenant's statement goes with its role.
-        Bound::System => {
-            format!("SET LOCAL ROLE {SCHEDULER}; SELECT set_config('app.org', '', true)")
-        }
-    }
-}
-
-/// Waits until nobody else writes in a scope. Rows that refer to the organization can be added all
-/// the same: their key lock does not collide with this one.
-fn alone(id: Uuid) -> String {
-    format!("SELECT 1 FROM organizations WHERE id = '{id}' FOR NO KEY UPDATE")
 }
 
 /// As the rest of the store names the driver's errors.

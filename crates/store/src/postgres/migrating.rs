@@ -3,7 +3,7 @@
 use super::{
     failed,
     roles::{OWNER, SCHEDULER},
-    walls::{CONTEXT, context_grants, grants, policies, triggers},
+    walls::{CONTEXT, context_grants, grants, policies, trigger_names, triggers},
 };
 use crate::{StoreError, guard::CATALOG};
 use sea_orm::{
@@ -101,6 +101,37 @@ pub(crate) async fn after_step<C: ConnectionTrait>(
         }
     }
     Ok(())
+}
+
+/// Makes every wall anew, whatever has become of it.
+pub(crate) async fn mend(owner: &DatabaseConnection) -> Result<(), StoreError> {
+    let _lock = before_steps(owner).await?;
+    let transaction = owner.begin().await?;
+    let found = tables(&transaction).await?;
+    for table in CATALOG.tables.iter().filter(|table| found.contains_key(table.name())) {
+        for name in policy_names(&transaction, table.name()).await? {
+            let sql = format!("DROP POLICY \"{name}\" ON {}", table.name());
+            transaction.execute_unprepared(&sql).await?;
+        }
+        for name in trigger_names(table) {
+            let sql = format!("DROP TRIGGER IF EXISTS {name} ON {}", table.name());
+            transaction.execute_unprepared(&sql).await?;
+        }
+        for sql in policies(table).into_iter().chain(triggers(table)) {
+            transaction.execute_unprepared(&sql).await?;
+        }
+    }
+    after_step(&transaction, &[]).await?;
+    Ok(transaction.commit().await?)
+}
+
+async fn policy_names<C: ConnectionTrait>(
+    connection: &C,
+    table: &str,
+) -> Result<Vec<String>, DbErr> {
+    let sql = format!("SELECT polname::text FROM pg_policy WHERE polrelid = '{table}'::regclass");
+    let rows = connection.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
 #[derive(Default)]

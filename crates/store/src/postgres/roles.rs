@@ -24,6 +24,7 @@ pub(super) const SCHEDULER: &str = "bifrost_scheduler";
 const ROLES: &str = "DO $$
 DECLARE role text;
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('bifrost roles'));
     FOREACH role IN ARRAY ARRAY['bifrost_owner', 'bifrost_tenant', 'bifrost_scheduler'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             BEGIN
@@ -45,12 +46,17 @@ BEGIN
     REVOKE CREATE ON SCHEMA public FROM PUBLIC, bifrost_tenant, bifrost_scheduler;
 END $$";
 
+/// How often it is tried when somebody in another database does the same.
+const TRIES: u32 = 10;
+
 /// Whether all of it is so already, so that a login that may not make roles can migrate too.
 const READY: &str = "SELECT COUNT(*) = 3
         AND COALESCE(bool_and(pg_has_role(session_user, oid, 'MEMBER')), FALSE)
         AND COALESCE(bool_or(rolname = 'bifrost_owner'
             AND has_database_privilege(oid, current_database(), 'CREATE')
-            AND has_schema_privilege(oid, 'public', 'CREATE')), FALSE) AS ready
+            AND has_schema_privilege(oid, 'public', 'CREATE')), FALSE)
+        AND NOT COALESCE(bool_or(rolname <> 'bifrost_owner'
+            AND has_database_privilege(oid, current_database(), 'TEMPORARY, CREATE')), FALSE) AS ready
     FROM pg_roles WHERE rolname IN ('bifrost_owner', 'bifrost_tenant', 'bifrost_scheduler')";
 
 /// A few connections that all wear the owner's role. Nobody's statement waits for long behind a
@@ -69,11 +75,24 @@ pub(super) async fn owner(options: PgConnectOptions) -> Result<DatabaseConnectio
 }
 
 async fn prepare(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let row = connection.fetch_one(READY).await.map_err(failed)?;
-    if !row.try_get::<bool, _>("ready").map_err(failed)? {
-        connection.execute(ROLES).await.map_err(refused)?;
+    let mut tries = 1;
+    loop {
+        let row = connection.fetch_one(READY).await.map_err(failed)?;
+        if row.try_get::<bool, _>("ready").map_err(failed)? {
+            return Ok(());
+        }
+        match connection.execute(ROLES).await {
+            Ok(_) => return Ok(()),
+            Err(error) if tries < TRIES && is_collision(&error) => tries += 1,
+            Err(error) => return Err(refused(error)),
+        }
     }
-    Ok(())
+}
+
+/// Whether another one was at the same row of the cluster's tables, and is done with it.
+fn is_collision(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("XX000" | "23505" | "42710" | "40P01"))
 }
 
 /// A login that may not make roles is told what it needs.

@@ -9,3 +9,4 @@ mod plans;
 mod second_prover;
 pub(crate) mod sql_audit;
 mod statements;
+mod without_laws;
