@@ -164,7 +164,7 @@ fn storable(mut values: Vec<Value>) -> SqlxValues {
         if let Value::String(Some(text)) = value
             && text.contains('\0')
         {
-            *text = text.replace('\0', "\u{fffd}").into();
+            *text = text.replace('\0', "\u{fffd}");
         }
     }
     SqlxValues(sea_orm::Values(values))
