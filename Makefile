@@ -2,7 +2,12 @@
 
 PYTHON ?= python3
 CARGO ?= cargo
-TEST := $(if $(shell command -v cargo-nextest),nextest run,test)
+NEXTEST := $(shell command -v cargo-nextest)
+TEST := $(if $(NEXTEST),nextest run,test)
+# What only the other engine can show is in modules whose names say so.
+NOT_POSTGRES := $(if $(NEXTEST),,-- --skip on_postgres)
+NOT_SQLITE := $(if $(NEXTEST),--profile postgres,-- --skip on_sqlite)
+ON_POSTGRES := BIFROST_TEST_ENGINE=postgres $(CARGO) xtask servers -- $(CARGO) $(TEST)
 
 .DEFAULT_GOAL := help
 
@@ -14,19 +19,29 @@ demo: ## Two organizations, one override, the proof of isolation; SERVE=1 keeps 
 	./target/release/bifrost demo $(if $(SERVE),--serve)
 
 test: ## Everything that has to hold, in minutes
-	$(CARGO) $(TEST) --workspace
+	$(CARGO) $(TEST) --workspace $(NOT_POSTGRES)
+	$(MAKE) --no-print-directory test-postgres
 	$(PYTHON) -m unittest discover -s python/tests -t python
 	BIFROST=target/debug/bifrost $(PYTHON) docs/check_commands.py
 	BIFROST=target/debug/bifrost $(PYTHON) docs/check_commands.py docs/moving.md
+	$(MAKE) --no-print-directory deploy-check
 	$(MAKE) --no-print-directory fuzz
 
+test-postgres: postgres ## What differs by engine, on a PostgreSQL server of its own
+	$(ON_POSTGRES) --package store --package api --package jobs --package runner --package bifrost $(NOT_SQLITE)
+
+postgres:
+	@testkit/servers/install.sh
+
 check: format lint tidy types test ## What CI runs, and the long forms of the tests
-	BIFROST_FULL=1 $(CARGO) $(TEST) --package bifrost --package store --package api
+	BIFROST_FULL=1 $(CARGO) $(TEST) --package bifrost --package store --package api $(NOT_POSTGRES)
 	BIFROST_IMPORT_CASES=5000 $(PYTHON) -m unittest discover -s python/tests -t python -p 'test_import_differential.py'
 
-proofs: ## That organizations are kept apart: docs/security.md says what each one shows
-	$(CARGO) $(TEST) --package store --package api --test isolation --test churn --lib
-	$(CARGO) $(TEST) --package bifrost --test canaries
+proofs: postgres ## That organizations are kept apart: docs/security.md says what each one shows
+	$(CARGO) $(TEST) --package store --package api --test isolation --test churn --lib $(NOT_POSTGRES)
+	$(CARGO) $(TEST) --package bifrost --test canaries $(NOT_POSTGRES)
+	$(ON_POSTGRES) --package store --package api --test isolation --test churn --test postgres --lib $(NOT_SQLITE)
+	$(ON_POSTGRES) --package bifrost --test canaries $(NOT_SQLITE)
 	$(MAKE) --no-print-directory fuzz
 
 fuzz: .cache/schemathesis/bin/schemathesis ## Made-up requests for every operation
@@ -36,6 +51,16 @@ fuzz: .cache/schemathesis/bin/schemathesis ## Made-up requests for every operati
 .cache/schemathesis/bin/schemathesis:
 	$(PYTHON) -m venv .cache/schemathesis
 	.cache/schemathesis/bin/pip install --quiet --disable-pip-version-check schemathesis==4.32.5
+
+deploy-check: .cache/deploy/bin/check-jsonschema ## The deployment files, and the commands of docs/deploying.md
+	$(CARGO) build --quiet --package bifrost
+	BIFROST=target/debug/bifrost .cache/deploy/bin/python deploy/check.py
+	BIFROST=target/debug/bifrost $(CARGO) xtask servers -- $(PYTHON) docs/check_commands.py docs/deploying.md
+
+.cache/deploy/bin/check-jsonschema:
+	$(PYTHON) -m venv .cache/deploy
+	.cache/deploy/bin/pip install --quiet --disable-pip-version-check \
+		check-jsonschema==0.39.0 kubernetes-validate==1.37.0
 
 format: ## Formatting, as it must be
 	$(CARGO) fmt --all --check
@@ -57,4 +82,4 @@ bench: ## The figures of the README, measured here
 	$(CARGO) build --quiet --release --package bifrost
 	$(CARGO) xtask servers --durable -- $(PYTHON) bench/run.py
 
-.PHONY: help demo test check proofs fuzz format lint types tidy bench
+.PHONY: help demo test test-postgres postgres check proofs fuzz deploy-check format lint types tidy bench

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import freshness
 import imports
+import job_queue
 import machine
 import noisy
 import row_security
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "run_and_wait": run_and_wait.measure,
     "noisy": noisy.measure,
     "row_security": row_security.measure,
+    "job_queue": job_queue.measure,
     "scale": scale.measure,
     "freshness": freshness.measure,
     "scoping": scoping.measure,

@@ -2,9 +2,10 @@
 """Runs the `sh` blocks of README.md from top to bottom and compares what they print.
 
 Usage: `docs/check_commands.py [README.md]`. `BIFROST` names the program to use in place of
-`./target/release/bifrost`. A block marked `sh demo`, `sh test`, `sh build` or `sh postgres` is left
-out. Each line of a `text` block right after a block that ran must be in that block's output; `…` in
-it stands for anything.
+`./target/release/bifrost`, `BIFROST_TEST_POSTGRES` the server to use in place of the one that a line
+`SERVER=…` names. A block marked `sh demo`, `sh test`, `sh build` or `sh elsewhere` is left out. Each line
+of a `text` block right after a block that ran must be in that block's output; `…` in it stands for
+anything.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = "./target/release/bifrost"
-LEFT_OUT = {"demo", "test", "build", "postgres"}
+LEFT_OUT = {"demo", "test", "build", "elsewhere"}
 SECONDS = 180
 MARK = "=== block of line "
 FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -85,6 +86,9 @@ def script(commands: list[Block], program: str) -> str:
     for block in commands:
         text = block.text.replace(PROGRAM, absolute)
         text = re.sub(r"^PORT=\d+$", f"PORT={free_port()}", text, flags=re.MULTILINE)
+        server = os.environ.get("BIFROST_TEST_POSTGRES")
+        if server:
+            text = re.sub(r"^SERVER=\S+$", f"SERVER={server}", text, flags=re.MULTILINE)
         mark = f"printf '\\n%s\\n' '{MARK}{block.line}'"
         parts.append(f"{mark}; {mark} >&2\n{text}")
     return "\n".join(parts)

@@ -39,6 +39,9 @@ class Decorator(unittest.TestCase):
         @workflow(name="Other", description="Other text", timeout=3, retries=2)
         async def other() -> None: ...
 
+        @workflow(schedule="0 7 * * mon-fri", timezone="Europe/Vienna", missed="once")
+        def morning() -> None: ...
+
         self.assertEqual(plain(1), 2)
         about: Any = getattr(plain, "__bifrost_workflow__")
         self.assertEqual((about.name, about.description, about.timeout), ("plain", "Adds.", None))
@@ -47,12 +50,19 @@ class Decorator(unittest.TestCase):
             (about.name, about.description, about.timeout, about.retries),
             ("Other", "Other text", 3, 2),
         )
+        self.assertIsNone(about.schedule)
+        about = getattr(morning, "__bifrost_workflow__")
+        self.assertEqual(
+            (about.schedule, about.timezone, about.missed),
+            ("0 7 * * mon-fri", "Europe/Vienna", "once"),
+        )
 
     def test_refused(self) -> None:
         anything: Any = workflow
         for options, message in (
             ({"speed": 1}, "@workflow has no option `speed`; it takes"),
             ({"timeout": "1"}, "@workflow: `timeout` must be int or float, not '1'"),
+            ({"schedule": 7}, "@workflow: `schedule` must be str, not 7"),
             ({"retries": True}, "@workflow: `retries` must be int, not True"),
         ):
             with self.assertRaises(TypeError) as caught:

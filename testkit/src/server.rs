@@ -1,6 +1,6 @@
 //! The real `bifrost` program on a private port, with a data directory of its own.
 
-use crate::{Client, database};
+use crate::{Client, database::Place};
 use std::{
     ffi::OsStr,
     io::{BufRead, BufReader, Write},
@@ -9,7 +9,6 @@ use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
-use tempfile::TempDir;
 
 /// How a server is started.
 #[derive(Clone, Debug)]
@@ -22,27 +21,11 @@ pub struct ServerOptions {
     pub environment: Vec<(String, String)>,
 }
 
-/// A data directory and its database; gone with the value.
-struct DataDirectory(TempDir);
-
-impl DataDirectory {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        database::create(directory.path());
-        Self(directory)
-    }
-}
-
-impl Drop for DataDirectory {
-    fn drop(&mut self) {
-        database::remove(self.0.path());
-    }
-}
-
 /// A running server; killed with the value.
 pub struct Server {
     options: ServerOptions,
-    directory: Arc<DataDirectory>,
+    directory: Arc<Place>,
+    database_url: String,
     child: Child,
     /// Its address, as `http://127.0.0.1:PORT`.
     pub url: String,
@@ -60,22 +43,30 @@ impl Server {
 
     /// Starts a server on an empty data directory.
     pub fn with(options: ServerOptions) -> Self {
-        let directory = Arc::new(DataDirectory::new());
-        Self::start_in(options, directory)
+        let directory = Arc::new(Place::new());
+        let database_url = directory.url();
+        Self::start_in(options, directory, database_url)
+    }
+
+    /// Starts a server on a database that the test has made itself.
+    pub fn on(program: impl AsRef<OsStr>, database_url: &str) -> Self {
+        let program = PathBuf::from(program.as_ref());
+        let options = ServerOptions { program, arguments: Vec::new(), environment: Vec::new() };
+        Self::start_in(options, Arc::new(Place::new()), database_url.to_owned())
     }
 
     /// Starts another server process on the same data directory.
     pub fn beside(&self, arguments: &[&str]) -> Self {
         let mut options = self.options.clone();
         options.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        Self::start_in(options, self.directory.clone())
+        Self::start_in(options, self.directory.clone(), self.database_url.clone())
     }
 
-    fn start_in(options: ServerOptions, directory: Arc<DataDirectory>) -> Self {
+    fn start_in(options: ServerOptions, directory: Arc<Place>, database_url: String) -> Self {
         let mut child = Command::new(&options.program)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(directory.0.path())
-            .args(["--database-url", &database::url(directory.0.path())])
+            .arg(directory.path())
+            .args(["--database-url", &database_url])
             .args(&options.arguments)
             .envs(options.environment.iter().cloned())
             .stdin(Stdio::null())
@@ -98,12 +89,12 @@ impl Server {
         });
         let url = address.recv_timeout(Duration::from_secs(60));
         let url = url.unwrap_or_else(|_| panic!("no address from:\n{}", talk.lock().unwrap()));
-        Self { options, directory, child, url, talk }
+        Self { options, directory, database_url, child, url, talk }
     }
 
     /// The data directory.
     pub fn data_dir(&self) -> &Path {
-        self.directory.0.path()
+        self.directory.path()
     }
 
     /// The process id.
@@ -141,7 +132,8 @@ impl Server {
 
     /// Starts the same server again after it died.
     pub fn restart(&mut self) {
-        let again = Self::start_in(self.options.clone(), self.directory.clone());
+        let again =
+            Self::start_in(self.options.clone(), self.directory.clone(), self.database_url.clone());
         *self = again;
     }
 
@@ -150,8 +142,8 @@ impl Server {
         let mut child = Command::new(&self.options.program)
             .args(arguments)
             .arg("--data-dir")
-            .arg(self.directory.0.path())
-            .args(["--database-url", &database::url(self.directory.0.path())])
+            .arg(self.directory.path())
+            .args(["--database-url", &self.database_url])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,6 +1,6 @@
 //! A fresh database with the organizations Acme and Globex beside Global and the provider.
 
-use crate::database;
+use crate::database::{self, Place};
 use domain::{Access, FilePath, OrganizationId, Scope, Slug, Timestamp, analysis::Workflow};
 use store::{
     MasterKeySource, NewOrganization, Precondition, Reason, Scoped, Store, View, WriteFile, Written,
@@ -20,15 +20,14 @@ pub struct World {
     /// Another one.
     pub globex: Scope,
     /// Where the database is.
-    pub directory: TempDir,
+    pub directory: Place,
 }
 
 impl World {
     /// Makes a world.
     pub async fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        database::create(directory.path());
-        let store = Store::create(&database_url(&directory)).await.expect("a database");
+        let directory = Place::migrated().await;
+        let store = Store::open(&directory.url()).await.expect("a database");
         store.unlock(master_key(&directory), NOW).await.expect("a master key");
         let acme = create_organization(&store, "acme").await;
         let globex = create_organization(&store, "globex").await;
@@ -78,12 +77,6 @@ pub fn database_url(directory: &TempDir) -> String {
     database::url(directory.path())
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
-        database::remove(self.directory.path());
-    }
-}
-
 /// Where the master key of a directory's database is.
 pub fn master_key(directory: &TempDir) -> MasterKeySource {
     MasterKeySource::DataDirectory(directory.path().to_owned())
@@ -113,4 +106,12 @@ pub fn workflow(name: &str) -> Workflow {
         parameters: serde_json::json!({}),
         options: serde_json::Map::new(),
     }
+}
+
+/// A workflow that starts by itself.
+pub fn scheduled(name: &str, pattern: &str, missed: &str) -> Workflow {
+    let mut workflow = workflow(name);
+    workflow.options.insert("schedule".to_owned(), pattern.into());
+    workflow.options.insert("missed".to_owned(), missed.into());
+    workflow
 }

@@ -37,6 +37,11 @@ pub struct ExecutionReply {
     attempt: u32,
     /// By whom, for people.
     requested_by: String,
+    /// Before those of the organization with less, -10 to 10.
+    priority: i64,
+    /// Not before, if it was asked for later.
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    start_at: Option<Timestamp>,
     /// Every workspace module it loaded.
     modules: Vec<LoadedModule>,
 }
@@ -56,6 +61,8 @@ impl From<Execution> for ExecutionReply {
             finished_at: it.finished_at,
             attempt: it.attempt,
             requested_by: it.requested_by,
+            priority: it.priority,
+            start_at: it.start_at,
             modules: it.modules,
         }
     }

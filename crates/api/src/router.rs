@@ -5,8 +5,8 @@ use crate::{
     problem::Problem,
     routes::{
         acting, api_keys, audit, auth, config, console_session, execution_logs, executions,
-        file_versions, files, health, me, modules, organization_removal, organizations, settings,
-        setup, users, workflows,
+        file_versions, files, health, me, modules, organization_removal, organizations, schedules,
+        settings, setup, users, workflows,
     },
     state::ApiState,
 };
@@ -91,6 +91,8 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(executions::get))
         .routes(routes!(execution_logs::list))
         .routes(routes!(executions::cancel))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::get, schedules::switch))
         .routes(routes!(audit::list))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

@@ -10,7 +10,7 @@ use anyhow::Context;
 use api::{ApiParts, ApiState, Leaving, ServerLimits, SigningKeys, setup_token::SetupToken};
 use cache::Cache;
 use domain::{OrganizationId, Scope};
-use jobs::{Bells, Clock, Retention, SystemClock, Work};
+use jobs::{Bells, Clock, Retention, SystemClock, Ticker, Work};
 use runner::{Runner, RunnerOptions, Worker};
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use store::{Reason, Store, StoreError};
@@ -86,6 +86,7 @@ impl Server {
         tasks.push(serve_bells(&parts));
         if options.role != Role::Api {
             tasks.push(serve_work(&parts, &options));
+            tasks.push(serve_schedules(&parts));
             tasks.push(serve_retention(&parts));
             tasks.push(warm_up(&parts));
         }
@@ -270,6 +271,15 @@ fn serve_bells(parts: &Parts) -> JoinHandle<anyhow::Result<()>> {
     let (store, bells, stop) = (parts.store.clone(), parts.bells.clone(), parts.stop.clone());
     tokio::spawn(async move {
         jobs::carry_bells(store, bells, stop).await;
+        Ok(())
+    })
+}
+
+fn serve_schedules(parts: &Parts) -> JoinHandle<anyhow::Result<()>> {
+    let ticker = Ticker::new(parts.store.clone(), parts.bells.clone(), parts.clock.clone());
+    let stop = parts.stop.clone();
+    tokio::spawn(async move {
+        ticker.run(stop).await;
         Ok(())
     })
 }

@@ -3,14 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a test may print")]
 
-#[path = "bad_input/database.rs"]
-mod database;
 #[path = "bad_input/files.rs"]
 mod files;
 #[path = "bad_input/inputs.rs"]
 mod inputs;
 #[path = "bad_input/modules.rs"]
 mod modules;
+#[path = "bad_input/postgres.rs"]
+mod on_postgres;
+#[path = "bad_input/sqlite.rs"]
+mod on_sqlite;
 #[path = "bad_input/runs.rs"]
 mod runs;
 #[path = "bad_input/stage.rs"]

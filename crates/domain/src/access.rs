@@ -69,6 +69,8 @@ pub enum Actor {
     Execution(crate::ids::ExecutionId),
     /// Whoever runs the `bifrost` command on the machine itself.
     Operator,
+    /// A workflow's own schedule, whose time had come.
+    Schedule,
     /// The platform itself: caretakers, and refusals before anybody is known.
     Platform,
 }
@@ -90,6 +92,7 @@ impl Actor {
             Self::ApiKey { name, .. } => format!("key {name}"),
             Self::Execution(id) => format!("execution {id}"),
             Self::Operator => "operator".to_owned(),
+            Self::Schedule => "schedule".to_owned(),
             Self::Platform => "platform".to_owned(),
         }
     }
@@ -186,6 +189,7 @@ mod tests {
         assert_eq!((run.label().as_str(), run.user()), (label, None));
         assert_eq!((Actor::Operator.label().as_str(), Actor::Operator.user()), ("operator", None));
         assert_eq!((Actor::Platform.label().as_str(), Actor::Platform.user()), ("platform", None));
+        assert_eq!((Actor::Schedule.label().as_str(), Actor::Schedule.user()), ("schedule", None));
     }
 
     #[test]

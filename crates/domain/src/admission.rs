@@ -2,8 +2,9 @@
 
 use crate::{
     FilePath,
-    analysis::{Analyser, Analysis, AnalysisFailed, Diagnostic, SyntaxError, Workflow},
+    analysis::{Analyser, Analysis, AnalysisFailed, Diagnostic, Severity, SyntaxError, Workflow},
     module_name::Reserved,
+    schedule::{BadSchedule, Schedule},
 };
 
 /// What is to be done with Python that does not parse.
@@ -67,8 +68,23 @@ pub async fn admit(
     match syntax_error {
         Some(error) if invalid == Invalid::Refuse => Err(Refusal::Syntax(error)),
         Some(_) => Ok(Accepted::default()),
-        None => Ok(Accepted { workflows, diagnostics }),
+        None => {
+            let schedules = workflows.iter().filter_map(about_schedule).collect::<Vec<_>>();
+            Ok(Accepted { workflows, diagnostics: [diagnostics, schedules].concat() })
+        }
     }
+}
+
+/// What is to be said about a workflow's schedule. The workflow itself is as good as any other.
+fn about_schedule(workflow: &Workflow) -> Option<Diagnostic> {
+    let fault = Schedule::fault(workflow)?;
+    let severity = match fault {
+        BadSchedule::Alone(_) => Severity::Warning,
+        _ => Severity::Error,
+    };
+    let (line, code) = (workflow.line, "bad-schedule".to_owned());
+    let message = format!("`{}` does not start by itself: {fault}", workflow.name);
+    Some(Diagnostic { severity, line, column: 0, code, message })
 }
 
 /// CPython would say it too, but at a line that depends on its version.
@@ -80,7 +96,7 @@ fn null_byte() -> SyntaxError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{Analysing, Severity};
+    use crate::analysis::Analysing;
     use std::{
         pin::pin,
         task::{Context, Poll, Waker},
@@ -167,6 +183,24 @@ mod tests {
         let Analysis { workflows, diagnostics, .. } = good();
         let accepted = decide("main.py", b"x", Invalid::Refuse, &Says(Ok(good()))).unwrap();
         assert_eq!(accepted, Accepted { workflows, diagnostics });
+    }
+
+    #[test]
+    fn a_schedule_that_never_starts_anything_is_told_with_the_line_of_its_workflow() {
+        let mut analysis = good();
+        analysis.workflows[0].options.insert("schedule".to_owned(), "tomorrow".into());
+        let accepted = decide("main.py", b"x", Invalid::Refuse, &Says(Ok(analysis))).unwrap();
+        assert_eq!(accepted.workflows.len(), 1);
+        let [_, said] = &accepted.diagnostics[..] else { panic!("{accepted:?}") };
+        assert_eq!(
+            (said.severity, said.line, said.code.as_str()),
+            (Severity::Error, 1, "bad-schedule")
+        );
+        assert!(said.message.starts_with("`greet` does not start by itself: `tomorrow` is no"));
+        let mut alone = good();
+        alone.workflows[0].options.insert("missed".to_owned(), "once".into());
+        let accepted = decide("main.py", b"x", Invalid::Refuse, &Says(Ok(alone))).unwrap();
+        assert_eq!(accepted.diagnostics[1].severity, Severity::Warning);
     }
 
     #[test]

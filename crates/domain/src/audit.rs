@@ -61,7 +61,7 @@ impl Verdict {
 /// Who did it, as an entry keeps it: readable for as long as the entry lasts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Who {
-    /// `user`, `key`, `execution`, `operator` or `platform`.
+    /// `user`, `key`, `execution`, `operator`, `schedule` or `platform`.
     pub kind: String,
     /// The id of the user, key or execution.
     pub id: Option<Uuid>,
@@ -80,6 +80,7 @@ impl From<&Actor> for Who {
             Actor::ApiKey { id, .. } => ("key", Some(id.0)),
             Actor::Execution(id) => ("execution", Some(id.0)),
             Actor::Operator => ("operator", None),
+            Actor::Schedule => ("schedule", None),
             Actor::Platform => ("platform", None),
         };
         let acting = actor.acting();

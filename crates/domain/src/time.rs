@@ -28,6 +28,19 @@ impl std::fmt::Display for Timestamp {
     }
 }
 
+/// A text that is no moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("use RFC 3339 with a time zone, such as `2030-01-31T08:00:00Z`")]
+pub struct BadTime;
+
+impl std::str::FromStr for Timestamp {
+    type Err = BadTime;
+    fn from_str(text: &str) -> Result<Self, BadTime> {
+        let time = DateTime::parse_from_rfc3339(text).map_err(|_| BadTime)?;
+        Ok(time.to_utc().into())
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use store::{Claim, Finished, Reason, Refused, Store, StoreError};
+use store::{Claim, Ended, Finished, Reason, Refused, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -65,9 +65,17 @@ impl Work {
             if !claims.is_empty() {
                 return Ok(claims);
             }
+            if self.promote().await? > 0 {
+                continue;
+            }
             // Either is a reason to look; the time limit is no failure.
             let _rang = tokio::time::timeout(LOOK, self.0.bells.work()).await;
         }
+    }
+
+    /// Lets delayed executions be claimed whose time has come.
+    async fn promote(&self) -> Result<u64, WorkError> {
+        self.0.store.system(Reason::Claim).promote(self.0.clock.now()).await
     }
 
     async fn claim(&self, limit: u32) -> Result<Vec<Held>, WorkError> {
@@ -120,6 +128,10 @@ impl Work {
                 self.with_leash(*id, |leash| leash.cancelled.cancel());
             }
         }
+        // A worker that is never without work looks here.
+        if self.promote().await? > 0 {
+            self.0.bells.ring_work();
+        }
         let rescued = self.0.store.system(Reason::Rescue).rescue(self.0.clock.now()).await?;
         for rescue in rescued {
             tracing::warn!(execution = %rescue.execution, lost = rescue.lost, "rescued from a dead worker");
@@ -146,8 +158,10 @@ impl Held {
         let scoped = self.work.0.store.scoped(&self.claim.access);
         let outcome = finished.outcome.status;
         let ended = scoped.finish(&self.claim, finished).await?;
-        if ended.is_some() {
-            metrics::finished(outcome);
+        match ended {
+            Some(Ended { again: None, .. }) => metrics::finished(outcome),
+            Some(Ended { again: Some(_), .. }) => metrics::tried_again(outcome),
+            None => {}
         }
         self.work.0.bells.ring_execution(self.claim.execution);
         if ended.is_some_and(|ended| ended.next > 0) {

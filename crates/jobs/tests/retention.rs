@@ -68,6 +68,7 @@ impl Scene {
             workflow: &workflow,
             inputs: json!({}),
             idempotency_key: None,
+            place: store::Place::default(),
             max_queued: 10_000,
             now,
         };

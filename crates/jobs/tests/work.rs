@@ -52,6 +52,7 @@ impl Scene {
             workflow: &workflow,
             inputs: serde_json::json!({}),
             idempotency_key: None,
+            place: store::Place::default(),
             max_queued: 10,
             now: NOW,
         };

@@ -3,16 +3,22 @@
 use crate::{
     Scoped, StoreError,
     executions::{ONE, Row, status},
-    queue::seats,
+    queue::lanes::{self, Change},
 };
 use domain::{
     ExecutionId, Timestamp,
     audit::Event,
     execution::{Failure, Status},
 };
+use sea_orm::FromQueryResult;
+
+#[derive(FromQueryResult)]
+struct Gone {
+    delayed: bool,
+}
 
 const CANCEL_WAITING: &str = "DELETE FROM job_queue
-    WHERE organization_id = $1 AND execution_id = $2 AND worker IS NULL";
+    WHERE organization_id = $1 AND execution_id = $2 AND worker IS NULL RETURNING delayed";
 const CANCEL_RUNNING: &str = "UPDATE job_queue SET cancel_requested = TRUE
     WHERE organization_id = $1 AND execution_id = $2";
 const END_CANCELLED: &str = "UPDATE executions SET status = 'cancelled', finished_at = $3,
@@ -35,8 +41,9 @@ impl Scoped {
         if status.is_outcome() {
             return Ok(Some(status));
         }
-        let cancelled = gate.run(CANCEL_WAITING, key()).await? > 0;
-        if cancelled {
+        let gone = gate.one::<Gone, 2>(CANCEL_WAITING, key()).await?;
+        let cancelled = gone.is_some();
+        if let Some(Gone { delayed }) = gone {
             let reason = Failure {
                 kind: "Cancelled".to_owned(),
                 message: format!(
@@ -49,13 +56,15 @@ impl Scoped {
             let reason = reason.map_err(|e| StoreError::unreadable("failure", e))?;
             let values = [owner.into(), id.0.into(), now.0.into(), reason.into()];
             gate.run(END_CANCELLED, values).await?;
-            seats::give(&gate, self.scope()).await?;
+            let (waiting, delayed) = if delayed { (0, -1) } else { (-1, 0) };
+            let change = Change { waiting, delayed, ..Change::default() };
+            lanes::change(&gate, self.scope(), change).await?;
         } else {
             gate.run(CANCEL_RUNNING, key()).await?;
         }
         let event = Event::done("execution.cancel", id.to_string());
         write.audit(self.scope(), self.access().actor(), event, now).await?;
-        write.commit().await?;
+        write.commit_early().await?;
         Ok(Some(if cancelled { Status::Cancelled } else { status }))
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     keyring::Keyring,
     migrations,
     postgres::Listener,
+    queue::entries::Entries,
 };
 use domain::{Access, Scope};
 use std::sync::{Arc, OnceLock};
@@ -21,6 +22,8 @@ struct Db {
     guard: Guard,
     /// Opens what is sealed; there once the store is unlocked.
     keyring: OnceLock<Keyring>,
+    /// What claims found out about workflows.
+    entries: Entries,
 }
 
 /// Why somebody needs to see beyond one organization. Every use is listed in
@@ -37,6 +40,8 @@ pub enum Reason {
     Claim,
     /// Finding work whose worker has gone.
     Rescue,
+    /// Starting workflows whose time has come.
+    Schedule,
     /// Letting go of what is older than its organization keeps it.
     Retention,
     /// Following the chains of the audit.
@@ -92,12 +97,16 @@ impl Store {
     }
 
     fn of(engine: Engine, guard: Guard) -> Self {
-        Self(Arc::new(Db { engine, guard, keyring: OnceLock::new() }))
+        Self(Arc::new(Db { engine, guard, keyring: OnceLock::new(), entries: Entries::default() }))
     }
 
-    /// Applies what is missing; the names of what was applied.
+    /// Applies what is missing; the names of what was applied. Walls that were broken are mended.
     pub async fn migrate_up(&self) -> Result<Vec<String>, StoreError> {
-        migrations::up(&self.0.engine).await
+        let applied = migrations::up(&self.0.engine).await?;
+        if !self.missing_walls().await?.is_empty() {
+            self.0.engine.mend_walls().await?;
+        }
+        Ok(applied)
     }
 
     /// Takes back the last `steps` migrations, or all; the names of what was taken back.
@@ -201,6 +210,11 @@ impl Write<'_> {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         self.transaction.commit().await
     }
+
+    /// Makes it so, and is done with its rows before the disk is: for those that many want.
+    pub(crate) async fn commit_early(self) -> Result<(), StoreError> {
+        self.transaction.commit_early().await
+    }
 }
 
 /// A transaction that reads: all its statements see the same moment.
@@ -284,6 +298,11 @@ impl System {
     /// What opens and seals.
     pub(crate) fn keyring(&self) -> Result<&Keyring, StoreError> {
         self.db.keyring.get().ok_or(StoreError::NoMasterKey)
+    }
+
+    /// What claims found out about workflows.
+    pub(crate) fn entries(&self) -> &Entries {
+        &self.db.entries
     }
 
     /// Why this was opened.

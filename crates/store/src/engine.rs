@@ -97,11 +97,11 @@ impl Engine {
         }
     }
 
-    /// A connection that can tell what has been migrated, if anything can have been.
-    pub(crate) async fn schema_reader(&self) -> Result<Option<DatabaseConnection>, StoreError> {
+    /// The names of the steps that have been migrated, in order.
+    pub(crate) async fn applied(&self) -> Result<Vec<String>, StoreError> {
         match self {
-            Self::Sqlite(sqlite) => Ok(Some(sqlite.connection().clone())),
-            Self::Postgres(postgres) => postgres.schema_reader().await,
+            Self::Sqlite(sqlite) => sqlite.applied().await,
+            Self::Postgres(postgres) => postgres.applied().await,
         }
     }
 
@@ -145,11 +145,44 @@ impl Engine {
         }
     }
 
+    /// What goes before the statements of a migration's way back: they read what the step brought.
+    pub(crate) async fn before_way_back(
+        connection: &SchemaManagerConnection<'_>,
+        step: &Step,
+    ) -> Result<(), DbErr> {
+        match connection.get_database_backend() {
+            DbBackend::Postgres => {
+                postgres::before_step(connection, step.rewrites).await?;
+                postgres::before_step(connection, step.tenant_tables).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What goes after them.
+    pub(crate) async fn after_way_back(
+        connection: &SchemaManagerConnection<'_>,
+        step: &Step,
+    ) -> Result<(), DbErr> {
+        match connection.get_database_backend() {
+            DbBackend::Postgres => postgres::after_step(connection, step.rewrites).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts the walls up again that the engine itself has.
+    pub(crate) async fn mend_walls(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => postgres::mend(&postgres.owner().await?).await,
+        }
+    }
+
     /// An ear for other processes, if the engine can carry a word between machines.
     pub(crate) async fn listener(&self) -> Result<Option<postgres::Listener>, StoreError> {
         match self {
             Self::Sqlite(_) => Ok(None),
-            Self::Postgres(postgres) => Ok(Some(postgres.listener().await?)),
+            Self::Postgres(postgres) => postgres.listener().await,
         }
     }
 
@@ -184,6 +217,15 @@ impl Transaction {
         match self {
             Self::Sqlite(transaction) => transaction.commit().await,
             Self::Postgres(transaction) => transaction.commit().await,
+        }
+    }
+
+    /// Makes it so, and lets others at its rows as soon as they may see them, not only when the disk
+    /// has it; returns when the disk has it.
+    pub(crate) async fn commit_early(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit_early().await,
         }
     }
 }

@@ -38,6 +38,10 @@ pub struct Execution {
     pub attempt: u32,
     /// By whom, for people.
     pub requested_by: String,
+    /// Before others of its organization when higher, -10 to 10.
+    pub priority: i64,
+    /// Not before, if it was asked for later.
+    pub start_at: Option<Timestamp>,
 }
 
 /// An execution in a list: without what can be large.
@@ -88,6 +92,8 @@ pub(crate) struct Row {
     finished_at: Option<i64>,
     attempt: i64,
     requested_by: String,
+    priority: i64,
+    start_at: Option<i64>,
 }
 
 #[derive(FromQueryResult)]
@@ -104,7 +110,7 @@ struct SummaryRow {
 
 pub(crate) const ONE: &str =
     "SELECT id, workflow, status, inputs_json, result_json, error_json, modules_json,
-    created_at, started_at, finished_at, attempt, requested_by
+    created_at, started_at, finished_at, attempt, requested_by, priority, start_at
     FROM executions WHERE organization_id = $1 AND id = $2";
 const PAGE: &str = "SELECT id, workflow, status, created_at, started_at, finished_at, attempt,
     requested_by FROM executions WHERE organization_id = $1 AND id < $2
@@ -124,7 +130,7 @@ impl Scoped {
     pub async fn execution(&self, id: ExecutionId) -> Result<Option<Execution>, StoreError> {
         let values = [self.scope().column().into(), id.0.into()];
         let row = self.gate().one::<Row, 2>(ONE, values).await?;
-        row.map(|row| self.execution_of(row)).transpose()
+        row.map(|row| row.of(self.scope())).transpose()
     }
 
     /// Executions, newest first.
@@ -151,24 +157,29 @@ impl Scoped {
         };
         rows.into_iter().map(TryInto::try_into).collect()
     }
+}
 
-    pub(crate) fn execution_of(&self, row: Row) -> Result<Execution, StoreError> {
+impl Row {
+    /// The execution that a row of `owner` speaks of.
+    pub(crate) fn of(self, owner: Scope) -> Result<Execution, StoreError> {
         let json = |e: serde_json::Error| StoreError::unreadable("execution", e);
-        let failure = row.error_json.as_deref().map(serde_json::from_str).transpose();
+        let failure = self.error_json.as_deref().map(serde_json::from_str).transpose();
         Ok(Execution {
-            id: ExecutionId(row.id),
-            scope: self.scope(),
-            workflow: row.workflow,
-            status: status(&row.status)?,
-            inputs: RawValue::from_string(row.inputs_json).map_err(json)?,
-            result: row.result_json.map(RawValue::from_string).transpose().map_err(json)?,
+            id: ExecutionId(self.id),
+            scope: owner,
+            workflow: self.workflow,
+            status: status(&self.status)?,
+            inputs: RawValue::from_string(self.inputs_json).map_err(json)?,
+            result: self.result_json.map(RawValue::from_string).transpose().map_err(json)?,
             failure: failure.map_err(json)?,
-            modules: serde_json::from_str(&row.modules_json).map_err(json)?,
-            created_at: Timestamp(row.created_at),
-            started_at: row.started_at.map(Timestamp),
-            finished_at: row.finished_at.map(Timestamp),
-            attempt: count(row.attempt)?,
-            requested_by: row.requested_by,
+            modules: serde_json::from_str(&self.modules_json).map_err(json)?,
+            created_at: Timestamp(self.created_at),
+            started_at: self.started_at.map(Timestamp),
+            finished_at: self.finished_at.map(Timestamp),
+            attempt: count(self.attempt)?,
+            requested_by: self.requested_by,
+            priority: self.priority,
+            start_at: self.start_at.map(Timestamp),
         })
     }
 }

@@ -5,9 +5,12 @@ use crate::{
     db::Write,
     files::{ONE, Row, count, parse_path, prefix_range},
     gate::Gate,
-    workflows,
+    schedule_checks, workflows,
 };
-use domain::{FilePath, Timestamp, analysis::Workflow, audit::Event, content_hash, scope::Side};
+use domain::{
+    FilePath, Schedule, Scope, Timestamp, analysis::Workflow, audit::Event, content_hash,
+    scope::Side,
+};
 use sea_orm::FromQueryResult;
 use serde_json::json;
 
@@ -167,6 +170,8 @@ impl Scoped {
         let event = Event::done("file.write", write.path.as_str())
             .with(json!({ "version": version, "hash": hash, "source": write.source }));
         transaction.audit(self.scope(), self.access().actor(), event, write.now).await?;
+        let scheduled = write.workflows.iter().any(Schedule::is_in);
+        self.look_at_schedules(&gate, &write.path, scheduled, write.now).await?;
         self.raise_generation(transaction).await?;
         let shadows = self.shadowed(write.path.as_str()).await?;
         let entry = self.entry_of(&write, hash, version, shadows.is_some())?;
@@ -208,8 +213,27 @@ impl Scoped {
         let event = Event::done("file.delete", path.as_str())
             .with(json!({ "version": current.version + 1 }));
         transaction.audit(self.scope(), self.access().actor(), event, now).await?;
+        self.look_at_schedules(&gate, path, false, now).await?;
         self.raise_generation(transaction).await?;
         Ok(())
+    }
+
+    /// Any module may hide a workflow or show it again, so it is no matter whose file this is; and
+    /// what Global shows or hides concerns organizations that have nothing of their own to say.
+    async fn look_at_schedules(
+        &self,
+        gate: &Tenant<'_>,
+        path: &FilePath,
+        scheduled: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        match path.is_python() {
+            false => Ok(()),
+            true if scheduled || self.scope() == Scope::Global => {
+                schedule_checks::begin(gate, self.scope(), now).await
+            }
+            true => schedule_checks::again(gate, self.scope(), now).await,
+        }
     }
 
     async fn current(&self, gate: &Tenant<'_>, path: &FilePath) -> Result<Option<Row>, StoreError> {

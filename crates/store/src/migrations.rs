@@ -11,6 +11,8 @@ mod m0004_audit;
 mod m0005_settings;
 mod m0006_config;
 mod m0007_identity;
+mod m0008_queue;
+mod m0009_schedules;
 mod m0010_imports;
 
 use crate::{StoreError, engine::Engine};
@@ -52,6 +54,8 @@ impl MigratorTrait for Migrator {
             m0005_settings::STEP,
             m0006_config::STEP,
             m0007_identity::STEP,
+            m0008_queue::STEP,
+            m0009_schedules::STEP,
             m0010_imports::STEP,
         ];
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
@@ -80,10 +84,13 @@ impl MigrationTrait for Step {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        let backend = connection.get_database_backend();
+        Engine::before_way_back(connection, self).await?;
         for sql in self.down {
-            manager.get_connection().execute_unprepared(sql).await?;
+            connection.execute_unprepared(&Engine::ddl(backend, sql)).await?;
         }
-        Ok(())
+        Engine::after_way_back(connection, self).await
     }
 
     /// A step is there as a whole or not at all, also when the process dies in it.
@@ -129,7 +136,7 @@ pub(crate) async fn down(engine: &Engine, steps: Option<u32>) -> Result<Vec<Stri
 
 /// Every step and whether it is applied. A step this version does not know is an error.
 pub(crate) async fn status(engine: &Engine) -> Result<Vec<MigrationState>, StoreError> {
-    let applied = applied(engine).await?;
+    let applied = engine.applied().await?;
     let known: Vec<String> =
         Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
     if let Some(unknown) = applied.iter().find(|name| !known.contains(name)) {
@@ -145,16 +152,4 @@ pub(crate) async fn require_current(engine: &Engine) -> Result<(), StoreError> {
         0 => Ok(()),
         missing => Err(StoreError::Outdated(missing)),
     }
-}
-
-async fn applied(engine: &Engine) -> Result<Vec<String>, StoreError> {
-    let Some(connection) = engine.schema_reader().await? else { return Ok(Vec::new()) };
-    if !SchemaManager::new(&connection).has_table("seaql_migrations").await? {
-        return Ok(Vec::new());
-    }
-    let rows = connection.query_all_raw(Statement::from_string(
-        connection.get_database_backend(),
-        "SELECT version FROM seaql_migrations ORDER BY version",
-    ));
-    Ok(rows.await?.iter().map(|row| row.try_get("", "version")).collect::<Result<_, _>>()?)
 }

@@ -55,8 +55,8 @@ impl Scoped {
     /// What both scopes offer for `name`.
     pub async fn module_offers(&self, name: &ModuleName) -> Result<Offers, StoreError> {
         let gate = self.gate();
-        let mut offers = self.module_files(&gate, name).await?;
-        offers.hidden = self.is_below_a_module(&gate, name).await?;
+        let mut offers = module_files(&gate, self.scope(), name).await?;
+        offers.hidden = is_below_a_module(&gate, self.scope(), name).await?;
         let directory = name.places().directory;
         offers.global.directory = has_below(&gate, Scope::Global, &directory).await?;
         if self.scope() != Scope::Global {
@@ -64,51 +64,51 @@ impl Scoped {
         }
         Ok(offers)
     }
+}
 
-    /// Whether a name above `name` is a plain module.
-    pub(crate) async fn is_below_a_module(
-        &self,
-        gate: &Gate<'_>,
-        name: &ModuleName,
-    ) -> Result<bool, StoreError> {
-        for parent in name.parents() {
-            let offers = self.module_files(gate, &parent).await?;
-            if resolve_module(offers.own, offers.global).hides_what_is_below() {
-                return Ok(true);
-            }
+/// Whether, for `asking`, a name above `name` is a plain module.
+pub(crate) async fn is_below_a_module(
+    gate: &Gate<'_>,
+    asking: Scope,
+    name: &ModuleName,
+) -> Result<bool, StoreError> {
+    for parent in name.parents() {
+        let offers = module_files(gate, asking, &parent).await?;
+        if resolve_module(offers.own, offers.global).hides_what_is_below() {
+            return Ok(true);
         }
-        Ok(false)
     }
+    Ok(false)
+}
 
-    /// The files that both scopes offer for `name`, directories left out: where there is a file,
-    /// they decide nothing.
-    pub(crate) async fn module_files(
-        &self,
-        gate: &Gate<'_>,
-        name: &ModuleName,
-    ) -> Result<Offers, StoreError> {
-        let places = name.places();
-        let values = [
-            self.scope().column().into(),
-            Scope::Global.column().into(),
-            places.package.as_str().into(),
-            places.module.as_str().into(),
-        ];
-        let nothing = || Offer { package: None, module: None, directory: false };
-        let mut offers = Offers { own: nothing(), global: nothing(), hidden: false };
-        for row in gate.all::<Row, 4>(FILES, values).await? {
-            let file = ModuleFile { version: count(row.version)?, hash: row.hash };
-            let offer = match Scope::from_column(row.organization_id) {
-                Scope::Global => &mut offers.global,
-                Scope::Organization(_) => &mut offers.own,
-            };
-            match row.path == places.package {
-                true => offer.package = Some(file),
-                false => offer.module = Some(file),
-            }
+/// The files that `asking` and Global offer for `name`, directories left out: where there is a
+/// file, they decide nothing.
+pub(crate) async fn module_files(
+    gate: &Gate<'_>,
+    asking: Scope,
+    name: &ModuleName,
+) -> Result<Offers, StoreError> {
+    let places = name.places();
+    let values = [
+        asking.column().into(),
+        Scope::Global.column().into(),
+        places.package.as_str().into(),
+        places.module.as_str().into(),
+    ];
+    let nothing = || Offer { package: None, module: None, directory: false };
+    let mut offers = Offers { own: nothing(), global: nothing(), hidden: false };
+    for row in gate.all::<Row, 4>(FILES, values).await? {
+        let file = ModuleFile { version: count(row.version)?, hash: row.hash };
+        let offer = match Scope::from_column(row.organization_id) {
+            Scope::Global => &mut offers.global,
+            Scope::Organization(_) => &mut offers.own,
+        };
+        match row.path == places.package {
+            true => offer.package = Some(file),
+            false => offer.module = Some(file),
         }
-        Ok(offers)
     }
+    Ok(offers)
 }
 
 async fn has_below(gate: &Gate<'_>, owner: Scope, directory: &str) -> Result<bool, StoreError> {

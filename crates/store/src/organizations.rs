@@ -1,6 +1,6 @@
 //! Organizations: the registry that every other table refers to.
 
-use crate::{StoreError, System, db::Write, engine, purge, settings};
+use crate::{StoreError, System, db::Write, engine, purge, queue::lanes, settings};
 use domain::{Access, OrganizationId, Scope, Settings, Slug, Timestamp, audit::Event};
 use sea_orm::FromQueryResult;
 use serde::{Deserialize, Serialize};
@@ -190,15 +190,18 @@ impl System {
         let event = || {
             Event::done("organization.create", new.slug.as_str()).with(json!({ "name": new.name }))
         };
-        both(&write, by, Scope::Organization(new.id), event, new.now).await?;
+        let scope = Scope::Organization(new.id);
+        let settings = Settings::default();
+        lanes::open(&write.tenant(scope), scope, &settings).await?;
+        both(&write, by, scope, event, new.now).await?;
         write.commit().await?;
         Ok(Organization {
-            scope: Scope::Organization(new.id),
+            scope,
             slug: new.slug,
             name: new.name,
             status: OrganizationStatus::Active,
             is_provider: false,
-            settings: Settings::default(),
+            settings,
             created_at: new.now,
         })
     }
@@ -254,6 +257,7 @@ impl System {
         // of whoever deleted it.
         write.system().run(BEGIN_PURGE, [id.0.into(), now.0.into()]).await?;
         let own = write.tenant(scope);
+        lanes::close(&own, scope).await?;
         for sql in purge::statements_of(["settings_history", "audit_log", "audit_heads"]) {
             own.run(sql, [id.0.into(), i64::MAX.into()]).await?;
         }

@@ -5,34 +5,35 @@
 //! `bifrost_scheduler`, which sees the tables without tenant content and no other. Beginning, role
 //! and context travel in one message, so they cost no round trip of their own. Nothing is set for
 //! longer than a transaction, so a pooler between us and the server may hand out connections as it
-//! likes.
+//! likes. `statement-cache-capacity=0` in the URL says that there is one: then statements are not kept
+//! prepared, and nobody listens.
 
+mod carried;
 mod errors;
 mod listening;
 mod migrating;
 mod roles;
 mod selfcheck;
+mod transaction;
 mod walls;
 
 pub(crate) use errors::{is_foreign_key, meaning};
 pub(crate) use listening::Listener;
-pub(crate) use migrating::{MigrationLock, after_step, before_step, before_steps, ddl};
+pub(crate) use migrating::{MigrationLock, after_step, before_step, before_steps, ddl, mend};
+pub(crate) use transaction::Transaction;
 
 use crate::{
     StoreError,
     engine::{Beside, Checked},
     gate::Bound,
 };
-use roles::{SCHEDULER, TENANT};
 use sea_orm::{DatabaseConnection, DbErr, QueryResult, RuntimeErr};
-use sea_query_sqlx::SqlxValues;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres as Pg,
+    ConnectOptions, Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use std::{str::FromStr, time::Duration};
-use tokio::sync::Mutex;
-use uuid::Uuid;
+use transaction::Mode;
 
 /// Connections of one process. PostgreSQL forks a process for each, so not many.
 const CONNECTIONS: u32 = 16;
@@ -50,22 +51,8 @@ const BEGINS: u32 = CONNECTIONS + 2;
 /// An open server.
 pub(crate) struct Postgres {
     pool: PgPool,
-}
-
-/// A transaction and what it wears.
-pub(crate) struct Transaction(Mutex<Open>);
-
-struct Open {
-    transaction: sqlx::Transaction<'static, Pg>,
-    wears: Bound,
-}
-
-/// What a transaction is for.
-#[derive(Clone, Copy)]
-enum Mode {
-    Writing(Beside),
-    Reading,
-    Snapshot,
+    /// Whether the server is at the other end of a connection for as long as it lasts.
+    direct: bool,
 }
 
 impl Postgres {
@@ -76,6 +63,7 @@ impl Postgres {
         // The pool would try for long and not say what it was that failed.
         let first = PgConnection::connect_with(&options).await.map_err(failed)?;
         first.close().await.map_err(failed)?;
+        let direct = is_direct(&options);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE)
@@ -91,7 +79,7 @@ impl Postgres {
             .connect_with(options)
             .await
             .map_err(failed)?;
-        Ok(Self { pool })
+        Ok(Self { pool, direct })
     }
 
     fn options(&self) -> PgConnectOptions {
@@ -103,15 +91,19 @@ impl Postgres {
         roles::owner(self.options()).await
     }
 
-    /// A connection of its own that wears the scheduler's role, to see what has been migrated.
-    /// Nothing, when there is no such role yet.
-    pub(crate) async fn schema_reader(&self) -> Result<Option<DatabaseConnection>, StoreError> {
-        roles::scheduler(self.options()).await
+    /// The names of the steps that have been migrated, in order.
+    pub(crate) async fn applied(&self) -> Result<Vec<String>, StoreError> {
+        migrating::applied(&self.options()).await
     }
 
-    /// An ear of its own on the database's channel.
-    pub(crate) async fn listener(&self) -> Result<Listener, StoreError> {
-        Listener::connect(self.options()).await
+    /// An ear of its own on the database's channel. Not through a pooler: what we listen for would be
+    /// said to whoever has the connection then, in the middle of something else.
+    pub(crate) async fn listener(&self) -> Result<Option<Listener>, StoreError> {
+        if self.direct {
+            return Listener::connect(self.options()).await.map(Some);
+        }
+        tracing::info!("a pooler is in between, so other processes are not heard: we look instead");
+        Ok(None)
     }
 
     /// Says a word on it.
@@ -155,85 +147,21 @@ impl Postgres {
     /// Nothing has happened before a transaction has begun, so a connection that the server or the
     /// network has closed meanwhile costs another try and no error.
     async fn begin(&self, bound: Bound, mode: Mode) -> Result<Transaction, StoreError> {
-        let begin = begin(bound, mode);
         let mut tries = 1;
         loop {
-            match self.pool.begin_with(AssertSqlSafe(begin.clone())).await {
-                Ok(transaction) => {
-                    return Ok(Transaction(Mutex::new(Open { transaction, wears: bound })));
-                }
+            match Transaction::begin((&self.pool, self.direct), bound, mode).await {
                 Err(error) if tries < BEGINS && errors::is_broken(&error) => tries += 1,
-                Err(error) => return Err(failed(error)),
+                begun => return begun.map_err(failed),
             }
         }
     }
 }
 
-impl Transaction {
-    pub(crate) async fn run(&self, statement: Checked) -> Result<u64, StoreError> {
-        let mut open = self.0.lock().await;
-        open.wear(statement.bound).await?;
-        let query = sqlx::query_with(statement.sql, SqlxValues(sea_orm::Values(statement.values)));
-        let done = query.execute(&mut *open.transaction).await.map_err(failed)?;
-        Ok(done.rows_affected())
-    }
-
-    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
-        let mut open = self.0.lock().await;
-        open.wear(statement.bound).await?;
-        let query = sqlx::query_with(statement.sql, SqlxValues(sea_orm::Values(statement.values)));
-        let rows = query.fetch_all(&mut *open.transaction).await.map_err(failed)?;
-        Ok(rows.into_iter().map(QueryResult::from).collect())
-    }
-
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.0.into_inner().transaction.commit().await.map_err(failed)
-    }
-}
-
-impl Open {
-    /// Puts on what the next statement runs for.
-    async fn wear(&mut self, bound: Bound) -> Result<(), StoreError> {
-        if self.wears != bound {
-            self.transaction.execute(AssertSqlSafe(clothes(bound))).await.map_err(failed)?;
-            self.wears = bound;
-        }
-        Ok(())
-    }
-}
-
-/// The one message that begins a transaction. Nothing in it comes from outside but a UUID.
-fn begin(bound: Bound, mode: Mode) -> String {
-    let begin = match mode {
-        Mode::Writing(_) => "BEGIN",
-        Mode::Reading => "BEGIN READ ONLY",
-        Mode::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-    };
-    let clothes = clothes(bound);
-    match mode {
-        Mode::Writing(Beside::Nobody(scope)) => {
-            format!("{begin}; {clothes}; {}", alone(scope.column()))
-        }
-        _ => format!("{begin}; {clothes}"),
-    }
-}
-
-fn clothes(bound: Bound) -> String {
-    match bound {
-        Bound::Tenant(id) => {
-            format!("SET LOCAL ROLE {TENANT}; SELECT set_config('app.org', '{id}', true)")
-        }
-        // Whatever context was left by a tenant's statement goes with its role.
-        Bound::System => {
-            format!("SET LOCAL ROLE {SCHEDULER}; SELECT set_config('app.org', '', true)")
-        }
-    }
-}
-
-/// Waits until nobody else writes in a scope. Rows that refer to the organization can be added all
-/// the same: their key lock does not collide with this one.
-fn alone(id: Uuid) -> String {
-    format!("SELECT 1 FROM organizations WHERE id = '{id}' FOR NO KEY UPDATE")
+/// Whether no pooler was announced. Without a cache the driver would still name every statement, and
+/// find on the next connection that somebody else has taken the name.
+fn is_direct(options: &PgConnectOptions) -> bool {
+    let url = options.to_url_lossy();
+    !url.query_pairs().any(|(key, value)| key == "statement-cache-capacity" && value == "0")
 }
 
 /// As the rest of the store names the driver's errors.

@@ -46,6 +46,13 @@ const END_ACTING: &str =
 /// Every table with rows of organizations and the statement that removes some of one of them, in
 /// the order that the foreign keys allow. A test holds the tables equal to the guard's catalog.
 pub const STATEMENTS: &[(&str, &str)] = &[
+    // Without its lane nothing of it is claimed any more.
+    (
+        "queue_lanes",
+        "DELETE FROM queue_lanes WHERE organization_id = $1 AND virtual_time IN (
+            SELECT some.virtual_time FROM queue_lanes AS some WHERE some.organization_id = $1
+            LIMIT $2)",
+    ),
     (
         "job_queue",
         "DELETE FROM job_queue WHERE organization_id = $1 AND execution_id IN (
@@ -62,6 +69,23 @@ pub const STATEMENTS: &[(&str, &str)] = &[
         "executions",
         "DELETE FROM executions WHERE organization_id = $1 AND id IN (
             SELECT these.id FROM executions AS these WHERE these.organization_id = $1 LIMIT $2)",
+    ),
+    (
+        "schedule_checks",
+        "DELETE FROM schedule_checks WHERE organization_id = $1 AND organization_id IN (
+            SELECT some.organization_id FROM schedule_checks AS some
+            WHERE some.organization_id = $1 LIMIT $2)",
+    ),
+    (
+        "schedule_ticks",
+        "DELETE FROM schedule_ticks WHERE organization_id = $1 AND schedule_id IN (
+            SELECT some.schedule_id FROM schedule_ticks AS some WHERE some.organization_id = $1
+            LIMIT $2)",
+    ),
+    (
+        "schedules",
+        "DELETE FROM schedules WHERE organization_id = $1 AND id IN (
+            SELECT some.id FROM schedules AS some WHERE some.organization_id = $1 LIMIT $2)",
     ),
     (
         "workflows",

@@ -4,11 +4,15 @@
 //! a worker that lost its lease can change nothing, so an execution ends once.
 
 mod claim;
+mod deal;
+pub(crate) mod entries;
 mod finish;
+pub(crate) mod lanes;
 mod lease;
+mod promote;
 mod refuse;
 mod rescue;
-pub(crate) mod seats;
+mod start;
 
 pub use claim::{Claim, Claimed, ClaimedEntry};
 pub use finish::{Ended, Finished};

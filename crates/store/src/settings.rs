@@ -1,6 +1,6 @@
 //! An organization's settings, and every version of them there was.
 
-use crate::{Precondition, Scoped, StoreError, files::count, queue::seats};
+use crate::{Precondition, Scoped, StoreError, files::count, queue::lanes, schedule_checks};
 use domain::{
     Settings, Timestamp,
     audit::Event,
@@ -98,7 +98,7 @@ impl TryFrom<ChangeRow> for SettingsChange {
 
 const CURRENT: &str = "SELECT settings_json, settings_version FROM organizations WHERE id = $1";
 const UPDATE: &str = "UPDATE organizations
-    SET settings_json = $2, settings_version = $3 + 1, max_concurrent = $4
+    SET settings_json = $2, settings_version = $3 + 1
     WHERE id = $1 AND settings_version = $3";
 const REMEMBER: &str = "INSERT INTO settings_history
     (organization_id, version, at, changed_by, before_json, after_json)
@@ -147,17 +147,14 @@ impl Scoped {
         if before.settings == after.settings {
             return Ok(VersionedSettings { version, settings: before.settings });
         }
-        let max_concurrent = i64::from(after.settings.executions.max_concurrent);
-        let values =
-            [owner.into(), after.text().into(), row.settings_version.into(), max_concurrent.into()];
+        let values = [owner.into(), after.text().into(), row.settings_version.into()];
         if gate.run(UPDATE, values).await? == 0 {
             return Err(UpdateSettingsError::Stale);
         }
-        seats::take_back(&gate, self.scope()).await?;
-        seats::give(&gate, self.scope()).await?;
+        schedule_checks::again(&gate, self.scope(), update.now).await?;
         let version = version + 1;
-        let (before, after) = (before.settings, after.settings);
-        let documents = [&before, &after].map(serde_json::to_value);
+        let (before, settings) = (before.settings, after.settings);
+        let documents = [&before, &settings].map(serde_json::to_value);
         let [old, new] = documents.map(|document| document.map_err(unreadable));
         let (old, new) = (old?, new?);
         let values = [
@@ -169,11 +166,12 @@ impl Scoped {
             new.to_string().into(),
         ];
         gate.run(REMEMBER, values).await?;
+        lanes::allow(&gate, self.scope(), &settings).await?;
         let event = Event::done("settings.update", "settings")
             .with(json!({ "version": version, "changes": changes(&old, &new) }));
         write.audit(self.scope(), self.access().actor(), event, update.now).await?;
         write.commit().await?;
-        Ok(VersionedSettings { version, settings: after })
+        Ok(VersionedSettings { version, settings })
     }
 
     /// Changes of the past, newest first.

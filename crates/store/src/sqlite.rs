@@ -5,6 +5,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     DbErr, QueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
+use sea_orm_migration::SchemaManager;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
@@ -102,6 +103,17 @@ impl Sqlite {
 
     pub(crate) fn connection(&self) -> &DatabaseConnection {
         &self.connection
+    }
+
+    /// The names of the steps that have been migrated, in order.
+    pub(crate) async fn applied(&self) -> Result<Vec<String>, StoreError> {
+        if !SchemaManager::new(&self.connection).has_table("seaql_migrations").await? {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT version FROM seaql_migrations ORDER BY version";
+        let names = Statement::from_string(DbBackend::Sqlite, sql);
+        let rows = self.connection.query_all_raw(names).await?;
+        Ok(rows.iter().map(|row| row.try_get("", "version")).collect::<Result<_, _>>()?)
     }
 
     /// Begins a transaction that writes, when it is its turn.

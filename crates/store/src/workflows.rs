@@ -4,10 +4,11 @@ use crate::{
     Scoped, StoreError, WriteFileError,
     files::parse_path,
     gate::Gate,
+    modules::{is_below_a_module, module_files},
     sides::{self, Sides},
 };
 use domain::{
-    FilePath, Scope,
+    FilePath, Schedule, Scope,
     analysis::Workflow,
     cascade::{Resolution, resolve, resolve_module},
     scope::Side,
@@ -60,8 +61,8 @@ const PAGE: &str = "SELECT name, path, function, line, description, is_async, pa
 const CLEAR: &str = "DELETE FROM workflows WHERE organization_id = $1 AND path = $2";
 const TAKEN: &str = "SELECT path FROM workflows WHERE organization_id = $1 AND name = $2";
 const INSERT: &str = "INSERT INTO workflows (organization_id, name, path, function, line,
-    description, is_async, parameters_json, options_json)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    description, is_async, parameters_json, options_json, scheduled)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 impl Scoped {
     /// The workflow a name means for the asking organization.
@@ -69,7 +70,7 @@ impl Scoped {
     /// A workflow whose file is hidden in the cascade (the organization overrides the file and
     /// dropped the function) does not exist for the organization.
     pub async fn workflow(&self, name: &str) -> Result<Option<WorkflowEntry>, StoreError> {
-        self.workflow_through(&self.gate(), name).await
+        find(&self.gate(), self.scope(), name).await
     }
 
     pub(crate) async fn workflow_through(
@@ -77,33 +78,7 @@ impl Scoped {
         gate: &Gate<'_>,
         name: &str,
     ) -> Result<Option<WorkflowEntry>, StoreError> {
-        let scopes = [self.scope().column().into(), Scope::Global.column().into(), name.into()];
-        let (mut own, mut global) = (None, None);
-        for row in gate.all::<OwnedRow, 3>(BY_NAME, scopes).await? {
-            match Scope::from_column(row.organization_id) {
-                Scope::Global => global = Some(row.workflow),
-                Scope::Organization(_) => own = Some(row.workflow),
-            }
-        }
-        self.choose(gate, own, global).await
-    }
-
-    /// What a name means, from the rows that both scopes have for it. An own workflow overrides
-    /// Global's also where it does so by overriding its very file.
-    async fn choose(
-        &self,
-        gate: &Gate<'_>,
-        own: Option<Row>,
-        global: Option<Row>,
-    ) -> Result<Option<WorkflowEntry>, StoreError> {
-        let global_has_one = global.is_some();
-        let own = self.reachable(gate, self.scope(), own).await?;
-        let overrides = own.is_some() && global_has_one;
-        let global = match own {
-            Some(_) => None,
-            None => self.reachable(gate, Scope::Global, global).await?,
-        };
-        resolve(own, global).map(|(side, row)| entry(row, side, overrides)).transpose()
+        find(gate, self.scope(), name).await
     }
 
     /// Workflows by name, each once, as the cascade has them.
@@ -120,7 +95,7 @@ impl Scoped {
             let Some((last, _)) = names.last_key_value() else { return Ok(found) };
             after.clone_from(last);
             for (own, global) in names.into_values() {
-                found.extend(self.choose(&self.gate(), own, global).await?);
+                found.extend(choose(&self.gate(), self.scope(), own, global).await?);
                 if found.len() == limit as usize {
                     return Ok(found);
                 }
@@ -147,27 +122,62 @@ impl Scoped {
         let values = [owner.column().into(), after.into(), i64::from(limit).into()];
         self.gate().all(PAGE, values).await
     }
+}
 
-    /// The row, if importing its module gets the very file it is in.
-    async fn reachable(
-        &self,
-        gate: &Gate<'_>,
-        owner: Scope,
-        row: Option<Row>,
-    ) -> Result<Option<Row>, StoreError> {
-        let Some(row) = row else { return Ok(None) };
-        let Some(name) = parse_path(&row.path)?.module() else { return Ok(None) };
-        let offers = self.module_files(gate, &name).await?;
-        let is_package = row.path == name.places().package;
-        let reachable = match resolve_module(offers.own, offers.global) {
-            Resolution::File { side, form, .. } => {
-                side == Side::of(owner) && (form == domain::cascade::Form::Package) == is_package
-            }
-            Resolution::Namespace | Resolution::None => false,
-        };
-        let reachable = reachable && !self.is_below_a_module(gate, &name).await?;
-        Ok(reachable.then_some(row))
+/// The workflow a name means for `asking`.
+pub(crate) async fn find(
+    gate: &Gate<'_>,
+    asking: Scope,
+    name: &str,
+) -> Result<Option<WorkflowEntry>, StoreError> {
+    let scopes = [asking.column().into(), Scope::Global.column().into(), name.into()];
+    let (mut own, mut global) = (None, None);
+    for row in gate.all::<OwnedRow, 3>(BY_NAME, scopes).await? {
+        match Scope::from_column(row.organization_id) {
+            Scope::Global => global = Some(row.workflow),
+            Scope::Organization(_) => own = Some(row.workflow),
+        }
     }
+    choose(gate, asking, own, global).await
+}
+
+/// What a name means, from the rows that both scopes have for it. An own workflow overrides
+/// Global's also where it does so by overriding its very file.
+async fn choose(
+    gate: &Gate<'_>,
+    asking: Scope,
+    own: Option<Row>,
+    global: Option<Row>,
+) -> Result<Option<WorkflowEntry>, StoreError> {
+    let global_has_one = global.is_some();
+    let own = reachable(gate, asking, asking, own).await?;
+    let overrides = own.is_some() && global_has_one;
+    let global = match own {
+        Some(_) => None,
+        None => reachable(gate, asking, Scope::Global, global).await?,
+    };
+    resolve(own, global).map(|(side, row)| entry(row, side, overrides)).transpose()
+}
+
+/// The row of `owner`, if importing its module gets the very file it is in.
+async fn reachable(
+    gate: &Gate<'_>,
+    asking: Scope,
+    owner: Scope,
+    row: Option<Row>,
+) -> Result<Option<Row>, StoreError> {
+    let Some(row) = row else { return Ok(None) };
+    let Some(name) = parse_path(&row.path)?.module() else { return Ok(None) };
+    let offers = module_files(gate, asking, &name).await?;
+    let is_package = row.path == name.places().package;
+    let reachable = match resolve_module(offers.own, offers.global) {
+        Resolution::File { side, form, .. } => {
+            side == Side::of(owner) && (form == domain::cascade::Form::Package) == is_package
+        }
+        Resolution::Namespace | Resolution::None => false,
+    };
+    let reachable = reachable && !is_below_a_module(gate, asking, &name).await?;
+    Ok(reachable.then_some(row))
 }
 
 /// Puts the workflows of a file in the place of those it had.
@@ -195,6 +205,7 @@ pub(crate) async fn replace(
             workflow.is_async.into(),
             workflow.parameters.to_string().into(),
             options.into(),
+            Schedule::is_in(workflow).into(),
         ];
         gate.run(INSERT, values).await?;
     }

@@ -4,11 +4,11 @@
 #![allow(clippy::print_stdout, reason = "a test may print")]
 
 use domain::{ExecutionId, Scope, analysis::Workflow};
-use sea_orm::{ConnectionTrait, Database, Statement};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde_json::json;
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -46,6 +46,7 @@ async fn enqueue(world: &World, scope: Scope, times: u32) {
             workflow: &entry,
             inputs: serde_json::json!({}),
             idempotency_key: None,
+            place: store::Place::default(),
             max_queued: 1_000_000,
             now: NOW,
         };
@@ -204,35 +205,76 @@ async fn what_waited_before_the_limit_was_known_finds_its_place() {
         world.store.migrate_down(Some(1)).await.unwrap();
     }
     world.store.migrate_up().await.unwrap();
-    assert_eq!(of(&world, &claim(&world, 100).await), (8, 1));
+    assert_eq!(of(&world, &running), (1, 1), "each organization in turn");
+    assert_eq!(of(&world, &claim(&world, 100).await), (9, 0));
     finish(&world, &running[0]).await;
+    finish(&world, &running[1]).await;
     assert_eq!(of(&world, &claim(&world, 100).await), (1, 0));
 }
 
-/// Looks on from within the database: at each claim, how many run and how many may.
-const WATCH: [&str; 2] = [
-    "CREATE TABLE watched (leased bigint, allowed bigint)",
-    "CREATE TRIGGER watch AFTER UPDATE OF worker ON job_queue WHEN NEW.worker IS NOT NULL BEGIN
-        INSERT INTO watched SELECT (SELECT COUNT(*) FROM job_queue
-                WHERE organization_id = NEW.organization_id AND worker IS NOT NULL),
-            max_concurrent FROM organizations WHERE id = NEW.organization_id; END",
-];
+/// Executions of an organization that a worker holds, and as many as it may run: by its own rows.
+const LEASED: &str = "SELECT (SELECT COUNT(*) FROM job_queue WHERE worker IS NOT NULL
+        AND organization_id = queue_lanes.organization_id) AS leased, running, waiting,
+    (SELECT COUNT(*) FROM job_queue WHERE worker IS NULL AND NOT delayed
+        AND organization_id = queue_lanes.organization_id) AS ready,
+    max_concurrent FROM queue_lanes WHERE max_concurrent < 10";
+
+async fn numbers(raw: &DatabaseConnection, sql: &str, names: &[&str]) -> Vec<i64> {
+    let statement = Statement::from_string(raw.get_database_backend(), sql);
+    let row = raw.query_one_raw(statement).await.unwrap().unwrap();
+    names.iter().map(|name| row.try_get("", name).unwrap()).collect()
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_workers_together_never_exceed_a_limit_that_changes_under_them() {
+async fn many_workers_together_never_exceed_a_limit_and_take_each_execution_once() {
     let world = Arc::new(world().await);
-    let raw = Database::connect(database_url(&world.directory)).await.unwrap();
-    for sql in WATCH {
-        raw.execute_unprepared(sql).await.unwrap();
-    }
     allow(&world, world.acme, 4).await;
-    enqueue(&world, world.acme, 120).await;
+    enqueue(&world, world.acme, 150).await;
+    enqueue(&world, world.globex, 150).await;
+    let ended = Arc::new(Mutex::new(Vec::new()));
+    let workers: Vec<_> = (0..8)
+        .map(|number| {
+            let (world, ended) = (world.clone(), ended.clone());
+            tokio::spawn(async move {
+                while ended.lock().unwrap().len() < 300 {
+                    for claim in claim(&world, 1 + number % 4).await {
+                        finish(&world, &claim).await;
+                        ended.lock().unwrap().push(claim.execution);
+                    }
+                }
+            })
+        })
+        .collect();
+    let raw = Database::connect(database_url(&world.directory)).await.unwrap();
+    let (mut looks, mut most) = (0, 0);
+    while ended.lock().unwrap().len() < 300 {
+        let found =
+            numbers(&raw, LEASED, &["leased", "running", "waiting", "ready", "max_concurrent"]);
+        let [leased, running, waiting, ready, allowed] = found.await[..] else { panic!() };
+        assert!(leased <= allowed, "{leased} of {allowed}");
+        assert_eq!((leased, ready), (running, waiting), "the lane counts what is there");
+        (looks, most) = (looks + 1, most.max(leased));
+    }
+    for worker in workers {
+        worker.await.unwrap();
+    }
+    let mut ended = ended.lock().unwrap().clone();
+    ended.sort_by_key(|id| id.0);
+    ended.dedup();
+    assert_eq!(ended.len(), 300, "each was taken once");
+    println!("{looks} looks, up to {most} at a time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_that_changes_under_many_workers_is_kept() {
+    let world = Arc::new(world().await);
+    enqueue(&world, world.acme, 200).await;
     let ended = Arc::new(AtomicU32::new(0));
     let workers: Vec<_> = (0..6)
         .map(|_| {
             let (world, ended) = (world.clone(), ended.clone());
             tokio::spawn(async move {
-                while ended.load(Ordering::SeqCst) < 120 {
+                while ended.load(Ordering::SeqCst) < 200 {
                     for claim in claim(&world, 3).await {
                         finish(&world, &claim).await;
                         ended.fetch_add(1, Ordering::SeqCst);
@@ -241,18 +283,13 @@ async fn many_workers_together_never_exceed_a_limit_that_changes_under_them() {
             })
         })
         .collect();
-    for limit in [2, 4, 1, 3] {
+    for limit in [9, 2, 5, 1, 7, 3] {
         allow(&world, world.acme, limit).await;
     }
     for worker in workers {
         worker.await.unwrap();
     }
-    let count = async |sql: &str| {
-        let statement = Statement::from_string(raw.get_database_backend(), sql);
-        let row = raw.query_one_raw(statement).await.unwrap().unwrap();
-        row.try_get::<i64>("", "n").unwrap()
-    };
-    assert_eq!(count("SELECT COUNT(*) AS n FROM watched").await, 120);
-    assert_eq!(count("SELECT COUNT(*) AS n FROM watched WHERE leased > allowed").await, 0);
-    assert!(count("SELECT MAX(leased) AS n FROM watched").await > 1, "they did work together");
+    let raw = Database::connect(database_url(&world.directory)).await.unwrap();
+    let left = numbers(&raw, LEASED, &["leased", "running", "waiting", "ready", "max_concurrent"]);
+    assert_eq!(left.await, [0, 0, 0, 0, 3]);
 }

@@ -10,6 +10,7 @@ use store::{
 };
 use testkit::{
     World,
+    peek::Peek,
     world::{NOW, database_url},
 };
 
@@ -102,61 +103,51 @@ async fn versions_guard_writes_and_go_on_after_a_deletion() {
     assert_eq!((anew.created, anew.entry.version), (true, 4));
 }
 
-#[tokio::test]
-async fn a_sealed_value_that_is_moved_in_the_database_does_not_open() {
+/// What of Acme's `a` opens after a change made past the program.
+async fn opens_after(change: impl Fn(&Peek, &World) -> Vec<String>) -> Option<Revealed> {
     let world = World::new().await;
     let (acme, globex) = (world.acme, world.globex);
     for (scope, name) in [(acme, "a"), (acme, "b"), (globex, "a"), (Scope::Global, "g")] {
         set(&world, scope, name, json!(format!("secret of {name}")), true).await;
     }
-    let tamper = async |change: &str| {
-        let copy = tempfile::tempdir().unwrap();
-        let file = copy.path().join("bifrost.db");
-        let from = world.directory.path().join("bifrost.db");
-        // The copy is made by the engine, so that what is still in its log is in it too.
-        sqlite(&from, &format!("VACUUM INTO '{}'", file.display()));
-        sqlite(&file, change);
-        let store = Store::open(&format!("sqlite:{}", file.display())).await.unwrap();
-        store.unlock(testkit::world::master_key(&world.directory), NOW).await.unwrap();
-        let access = domain::Access::for_operator(acme);
-        store.scoped(&access).reveal_config(&key("a")).await
-    };
-    let id = |scope: Scope| hex::encode_upper(scope.column().as_bytes());
-    let (acme_id, globex_id) = (id(acme), id(globex));
-    let unchanged = tamper("SELECT 1").await.unwrap();
-    assert!(matches!(unchanged, Some(Revealed::Secret(_))));
-    let from_another_row = format!(
-        "UPDATE config_values SET sealed = (SELECT sealed FROM config_values
-            WHERE organization_id = X'{acme_id}' AND key = 'b')
-         WHERE organization_id = X'{acme_id}' AND key = 'a'"
-    );
-    let from_another_organization = format!(
-        "UPDATE config_values SET sealed = (SELECT sealed FROM config_values
-            WHERE organization_id = X'{globex_id}' AND key = 'a')
-         WHERE organization_id = X'{acme_id}' AND key = 'a'"
-    );
-    let with_its_data_key = format!(
-        "{from_another_organization};
-         UPDATE data_keys SET wrapped = (SELECT wrapped FROM data_keys
-            WHERE organization_id = X'{globex_id}') WHERE organization_id = X'{acme_id}'"
-    );
-    for change in [from_another_row, from_another_organization, with_its_data_key] {
-        let refused = tamper(&change).await;
-        assert!(refused.is_err(), "{change}: {refused:?}");
+    let peek = Peek::new(world.directory.path()).await;
+    for statement in change(&peek, &world) {
+        assert_eq!(peek.run(&statement, Vec::new()).await, 1);
     }
+    // Another process, which remembers nothing.
+    let store = Store::open(&world.directory.url()).await.unwrap();
+    store.unlock(testkit::world::master_key(&world.directory), NOW).await.unwrap();
+    let scoped = store.scoped(&domain::Access::for_operator(acme));
+    scoped.reveal_config(&key("a")).await.ok().flatten()
 }
 
-/// Runs statements past the program, as somebody who can write the database file could.
-fn sqlite(file: &std::path::Path, sql: &str) {
-    let script = "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
-                  for s in sys.argv[2].split(';'): c.execute(s)\nc.close()";
-    let output = std::process::Command::new("python3")
-        .args(["-c", script])
-        .arg(file)
-        .arg(sql)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+#[tokio::test]
+async fn a_sealed_value_that_is_moved_in_the_database_does_not_open() {
+    let take = |peek: &Peek, world: &World, (scope, name): (Scope, &str)| {
+        let (acme, from) = (peek.id(world.acme.column()), peek.id(scope.column()));
+        format!(
+            "UPDATE config_values SET sealed = (SELECT it.sealed FROM config_values AS it
+                WHERE it.organization_id = {from} AND it.key = '{name}')
+             WHERE organization_id = {acme} AND key = 'a'"
+        )
+    };
+    let take_key = |peek: &Peek, world: &World| {
+        let (acme, globex) = (peek.id(world.acme.column()), peek.id(world.globex.column()));
+        format!(
+            "UPDATE data_keys SET wrapped = (SELECT it.wrapped FROM data_keys AS it
+                WHERE it.organization_id = {globex}) WHERE organization_id = {acme}"
+        )
+    };
+    let unchanged = opens_after(|_, _| Vec::new()).await;
+    assert!(matches!(unchanged, Some(Revealed::Secret(_))));
+    let opened = opens_after(|peek, world| vec![take(peek, world, (world.acme, "b"))]).await;
+    assert!(opened.is_none(), "from another row");
+    let opened = opens_after(|peek, world| vec![take(peek, world, (world.globex, "a"))]).await;
+    assert!(opened.is_none(), "from another organization");
+    let both = |peek: &Peek, world: &World| {
+        vec![take(peek, world, (world.globex, "a")), take_key(peek, world)]
+    };
+    assert!(opens_after(both).await.is_none(), "with its data key");
 }
 
 #[tokio::test]
@@ -183,16 +174,9 @@ async fn secrets_are_in_no_file_no_audit_and_no_debug_output() {
     let revealed = world.scoped(world.acme).reveal_config(&key("api_key")).await.unwrap();
     assert!(!format!("{revealed:?}").contains(value));
     set(&world, world.acme, "plain", json!("PLAIN-VALUE-4711"), false).await;
-    let mut files = 0;
-    let mut plain = false;
-    for entry in std::fs::read_dir(world.directory.path()).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        let holds = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
-        assert!(!holds(value));
-        plain |= holds("PLAIN-VALUE-4711");
-        files += 1;
-    }
-    assert!(plain && files >= 2, "the search finds what is there");
+    let peek = Peek::new(world.directory.path()).await;
+    assert!(!peek.is_on_disk(value.as_bytes()).await);
+    assert!(peek.is_on_disk(b"PLAIN-VALUE-4711").await, "the search finds what is there");
     let list = ListAudit { action: Some("config.".to_owned()), limit: 10, ..ListAudit::default() };
     let audit = world.scoped(world.acme).audit_entries(list).await.unwrap();
     let told = audit.iter().map(|one| (one.entry.action.as_str(), one.entry.detail.as_str()));

@@ -44,6 +44,7 @@ async fn enqueue(world: &World, scope: Scope) -> ExecutionId {
         workflow: &entry,
         inputs: serde_json::json!({ "a": 1 }),
         idempotency_key: None,
+        place: store::Place::default(),
         max_queued: 10,
         now: NOW,
     };
@@ -153,7 +154,15 @@ async fn a_key_gives_the_same_execution_and_a_full_queue_refuses() {
         let id = ExecutionId(Uuid::now_v7());
         let idempotency_key = key.map(str::to_owned);
         let workflow = &entry;
-        let new = NewExecution { id, workflow, inputs, idempotency_key, max_queued: 1, now: NOW };
+        let new = NewExecution {
+            id,
+            workflow,
+            inputs,
+            idempotency_key,
+            place: store::Place::default(),
+            max_queued: 1,
+            now: NOW,
+        };
         scoped.enqueue(new).await
     };
     let first = ask(Some("k"), serde_json::json!({})).await.unwrap();

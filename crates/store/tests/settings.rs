@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use store::{
     ListAudit, Precondition, Reason, UpdateSettings, UpdateSettingsError, VersionedSettings,
 };
-use testkit::{World, world::NOW};
+use testkit::{World, peek::Peek, world::NOW};
 
 async fn change(
     world: &World,
@@ -129,11 +129,9 @@ async fn the_history_goes_with_its_organization_and_not_before() {
     let patch = json!({"modules": {"max_file_kb": 5}});
     change(&world, world.globex, &patch, Precondition::Any).await.unwrap();
     change(&world, Scope::Global, &patch, Precondition::Any).await.unwrap();
-    use sea_orm::{ConnectionTrait, Database};
-    let url = testkit::world::database_url(&world.directory);
-    let raw = Database::connect(url).await.unwrap();
+    let peek = Peek::new(world.directory.path()).await;
     for sql in ["DELETE FROM settings_history", "UPDATE settings_history SET changed_by = 'x'"] {
-        let error = raw.execute_unprepared(sql).await.unwrap_err().to_string();
+        let error = peek.try_run(sql, Vec::new()).await.unwrap_err().to_string();
         assert!(error.contains("rows of settings_history are never"), "{error}");
     }
     let id = world.globex.organization().unwrap();
@@ -145,13 +143,11 @@ async fn the_history_goes_with_its_organization_and_not_before() {
 
 #[tokio::test]
 async fn what_a_newer_version_kept_does_not_stop_a_server() {
-    use sea_orm::{ConnectionTrait, Database};
     let world = World::new().await;
-    let url = testkit::world::database_url(&world.directory);
-    let raw = Database::connect(url).await.unwrap();
+    let peek = Peek::new(world.directory.path()).await;
     let newer = "UPDATE organizations SET settings_json = \
         '{\"executions\":{\"gpu\":true,\"max_queued\":5},\"network\":\"v2\"}' WHERE slug = 'acme'";
-    raw.execute_unprepared(newer).await.unwrap();
+    peek.run(newer, Vec::new()).await;
     let system = world.store.system(Reason::Session);
     let acme = system.organization(world.acme).await.unwrap().unwrap();
     assert_eq!(acme.settings.executions.max_queued, 5);
@@ -159,8 +155,6 @@ async fn what_a_newer_version_kept_does_not_stop_a_server() {
     let patch = json!({"executions": {"max_queued": 6}});
     change(&world, world.acme, &patch, Precondition::Any).await.unwrap();
     let row = "SELECT settings_json FROM organizations WHERE slug = 'acme'";
-    let statement = sea_orm::Statement::from_string(raw.get_database_backend(), row);
-    let kept = raw.query_one_raw(statement).await.unwrap().unwrap();
-    let kept: String = kept.try_get("", "settings_json").unwrap();
-    assert_eq!(kept, r#"{"executions":{"gpu":true,"max_queued":6},"network":"v2"}"#);
+    let kept = peek.texts(row).await;
+    assert_eq!(kept, [r#"{"executions":{"gpu":true,"max_queued":6},"network":"v2"}"#]);
 }

@@ -18,6 +18,15 @@ _OPTIONS: dict[str, tuple[type, ...]] = {
     "description": (str,),
     "timeout": (int, float),
     "retries": (int,),
+    "retry_delay": (int, float),
+    "priority": (int,),
+    "schedule": (str,),
+    "timezone": (str,),
+    "missed": (str,),
+}
+_RANGES: dict[str, tuple[float, float]] = {
+    "retry_delay": (0, 3600),
+    "priority": (-10, 10),
 }
 
 
@@ -35,6 +44,11 @@ def analyse(source: bytes, path: str) -> dict[str, Any]:
     except ValueError as failure:  # NUL bytes, before Python 3.12
         workflows, error = [], {"message": str(failure), "line": 1, "column": 1, "text": ""}
     return {"syntax_error": error, "diagnostics": diagnostics, "workflows": workflows}
+
+
+def _within(option: str, value: Any) -> bool:
+    least, most = _RANGES.get(option, (None, None))
+    return least is None or most is None or least <= value <= most
 
 
 def _parse(source: bytes, path: str, diagnostics: list[dict[str, Any]]) -> ast.Module:
@@ -133,6 +147,10 @@ class Analysis:
             ):
                 wanted = " or ".join(kind.__name__ for kind in kinds or ())
                 message = f"`{keyword.arg}` must be {wanted}, not {value!r}"
+                self._say("error", keyword.value, "bad-option", message)
+            elif value is not None and not _within(keyword.arg, value):
+                least, most = _RANGES[keyword.arg]
+                message = f"`{keyword.arg}` must be {least} to {most}, not {value!r}"
                 self._say("error", keyword.value, "bad-option", message)
             elif value is not None:
                 options[keyword.arg] = value

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod account;
+mod bouncer;
 mod port;
 mod postgres;
 
+pub use bouncer::PgBouncer;
 pub use postgres::{Postgres, PostgresOptions};

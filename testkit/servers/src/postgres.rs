@@ -101,10 +101,18 @@ fn run(directory: &Path, options: &PostgresOptions, port: u16) -> Child {
         .stderr(log)
         .spawn()
         .expect("postgres starts");
-    let there = port::wait_for(port, || child.try_wait().expect("asked").is_none());
+    let mut alive = || child.try_wait().expect("asked").is_none();
+    // It listens before it lets anybody in.
+    let there = port::wait_for(port, &mut alive) && port::wait_until(|| accepts(port), alive);
     let log = || fs::read_to_string(directory.join("log")).unwrap_or_default();
     assert!(there, "PostgreSQL did not start:\n{}", log());
     child
+}
+
+fn accepts(port: u16) -> bool {
+    let mut asked = Command::new(program("pg_isready"));
+    asked.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
+    asked.status().expect("pg_isready runs").success()
 }
 
 /// Debian keeps the programs of each version in a folder of their own; the newest serves.

@@ -5,7 +5,7 @@ use crate::source::Source;
 
 const MAKERS: [(&str, &[&str]); 3] = [
     ("Access::from_verified_token(", &["crates/api/src/sessions.rs"]),
-    ("Access::from_claimed_job(", &["crates/store/src/queue/claim.rs"]),
+    ("Access::from_claimed_job(", &["crates/store/src/queue/start.rs"]),
     ("Access::for_operator(", &["crates/cli/src/admin.rs"]),
 ];
 

@@ -9,7 +9,7 @@ const OPENS: [&str; 2] = [".write(", ".write_beside_others("];
 const TELLS: [&str; 2] = [".audit(", "both("];
 
 /// Functions that write without an entry, each with the reason.
-const SILENT: [(&str, &str); 14] = [
+const SILENT: [(&str, &str); 19] = [
     ("touch_api_key", "that a key was used is in the key"),
     ("touch_console_session", "that a session was used is in the session"),
     ("append_logs", "a run's own words"),
@@ -17,10 +17,15 @@ const SILENT: [(&str, &str); 14] = [
     ("begin", "the end of a rotation of the master key tells"),
     ("remove_rows", "the begin of the purge tells"),
     ("remove_organization", "the begin of the purge tells"),
+    ("promote", "an execution tells its own life"),
     ("claim", "an execution tells its own life; what is refused is told by `refuse`"),
     ("finish", "an execution tells its own life"),
     ("beat", "an execution tells its own life"),
     ("rescue", "an execution tells its own life"),
+    ("enqueue", "an execution tells its own life; `Write::enqueue` tells of who acts"),
+    ("start_scheduled", "an execution tells its own life"),
+    ("without_a_place", "the schedule tells what its last tick came to"),
+    ("plan_schedules_of", "what was changed has been told by whoever changed it"),
     ("remove_executions", "what is past its retention goes"),
     ("remove_refresh_tokens", "what has run out goes"),
     ("renew_setup_link", "the link is printed; its use tells"),

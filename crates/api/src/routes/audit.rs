@@ -52,7 +52,7 @@ pub struct AuditEntry {
 /// Who did it.
 #[derive(Serialize, ToSchema)]
 pub struct AuditActor {
-    /// `user`, `key`, `execution`, `operator` or `platform`.
+    /// `user`, `key`, `execution`, `operator`, `schedule` or `platform`.
     kind: String,
     /// The id of the user, key or execution.
     #[schema(required = true)]

@@ -14,10 +14,13 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{ExecutionId, execution::Status};
+use domain::{ExecutionId, Timestamp, execution::Status};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use store::{EnqueueError, Enqueued, Execution, ListExecutions, NewExecution, StoreError};
+use std::time::Duration;
+use store::{
+    EnqueueError, Enqueued, Execution, ListExecutions, NewExecution, PRIORITIES, Place, StoreError,
+};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -30,6 +33,9 @@ pub enum ExecutionsError {
     /// The inputs do not fit the workflow's parameters.
     #[error("the inputs do not fit the workflow's parameters")]
     BadInputs(Vec<FieldError>),
+    /// When or before whom it should start makes no sense.
+    #[error("the request is not valid")]
+    BadPlace(Vec<FieldError>),
     /// The workflow's own parameters are no schema.
     #[error("{0}")]
     BadSchema(#[from] crate::inputs::BadSchema),
@@ -57,6 +63,7 @@ impl IntoResponse for ExecutionsError {
         match self {
             Self::NotThere => Problem::not_found(),
             Self::BadInputs(errors) => unprocessable("invalid_inputs", text).with_errors(errors),
+            Self::BadPlace(errors) => Problem::invalid_fields(errors),
             Self::BadSchema(_) => unprocessable("invalid_workflow_schema", text),
             Self::BadKey => Problem::new(StatusCode::BAD_REQUEST, "bad_idempotency_key", text),
             Self::KeyReused => Problem::new(StatusCode::CONFLICT, "idempotency_key_reused", text),
@@ -89,6 +96,37 @@ pub struct StartBody {
     /// By the workflow's `parameters`.
     #[schema(value_type = Object)]
     inputs: Map<String, Value>,
+    /// Before those of the organization with less; what the workflow says if it is left out.
+    #[schema(minimum = -10, maximum = 10)]
+    priority: Option<i64>,
+    /// Not before, at most a year from now.
+    #[schema(format = DateTime)]
+    start_at: Option<String>,
+}
+
+/// How far ahead an execution can be asked for.
+const FARTHEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+impl StartBody {
+    fn place(&self, now: Timestamp) -> Result<Place, ExecutionsError> {
+        let mut faults = Vec::new();
+        let (least, greatest) = PRIORITIES;
+        if self.priority.is_some_and(|priority| !(least..=greatest).contains(&priority)) {
+            faults.push(FieldError::new("/priority", format!("use {least} to {greatest}")));
+        }
+        let start_at = self.start_at.as_ref().map(|text| text.parse::<Timestamp>());
+        match &start_at {
+            Some(Err(error)) => faults.push(FieldError::new("/start_at", error.to_string())),
+            Some(Ok(at)) if *at > now.after(FARTHEST) => {
+                faults.push(FieldError::new("/start_at", "is more than a year from now"));
+            }
+            Some(Ok(_)) | None => {}
+        }
+        match faults.is_empty() {
+            true => Ok(Place { priority: self.priority, start_at: start_at.and_then(Result::ok) }),
+            false => Err(ExecutionsError::BadPlace(faults)),
+        }
+    }
 }
 
 /// Run a workflow.
@@ -115,10 +153,10 @@ pub async fn start(
     body: Option<Body<StartBody>>,
 ) -> Result<Response, Response> {
     let wait = wait.checked().map_err(IntoResponse::into_response)?;
-    let inputs = Value::Object(body.map(|Body(body)| body.inputs).unwrap_or_default());
+    let asked = body.map(|Body(body)| body).unwrap_or_default();
     let id = ExecutionId(Uuid::now_v7());
     let watch = state.bells.watch_execution(id);
-    let execution = enqueue(&state, &signed, &name, id, inputs, &headers).await;
+    let execution = enqueue(&state, &signed, &name, id, asked, &headers).await;
     let execution = execution.map_err(IntoResponse::into_response)?;
     // An earlier execution of the same key has a bell of its own.
     let watch = match execution.id == id {
@@ -148,12 +186,15 @@ async fn enqueue(
     signed: &Signed,
     name: &str,
     id: ExecutionId,
-    inputs: Value,
+    asked: StartBody,
     headers: &HeaderMap,
 ) -> Result<Execution, ExecutionsError> {
     let idempotency_key = idempotency_key(headers)?;
+    let now = state.now();
     let scoped = state.scoped(signed);
     let workflow = scoped.workflow(name).await?.ok_or(ExecutionsError::NotThere)?;
+    let place = asked.place(now)?;
+    let inputs = Value::Object(asked.inputs);
     let faults = state.inputs.faults(&workflow.workflow.parameters, &inputs)?;
     if !faults.is_empty() {
         return Err(ExecutionsError::BadInputs(faults));
@@ -163,8 +204,9 @@ async fn enqueue(
         workflow: &workflow,
         inputs,
         idempotency_key,
+        place,
         max_queued: signed.session.organization.settings.executions.max_queued,
-        now: state.now(),
+        now,
     };
     let Enqueued { execution, created } = scoped.enqueue(new).await?;
     if created {

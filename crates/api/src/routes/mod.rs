@@ -15,6 +15,7 @@ pub mod me;
 pub mod modules;
 pub mod organization_removal;
 pub mod organizations;
+pub mod schedules;
 pub mod settings;
 pub mod setup;
 pub mod users;

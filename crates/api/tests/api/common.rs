@@ -22,7 +22,8 @@ use uuid::Uuid;
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// Finds workflows in comments: `# workflow NAME {"parameters": "schema"}`; a line `syntax error`
+/// Finds workflows in comments: `# workflow NAME {"parameters": "schema"}`, and below one
+/// `# options {"schedule": "…"}`; a line `syntax error`
 /// does not parse; a line with a tab draws a remark. For tests only.
 pub struct CommentAnalyser;
 
@@ -45,6 +46,10 @@ fn read_comments(source: &str) -> Analysis {
             let (code, message) = ("tab".to_owned(), "a tab".to_owned());
             let severity = Severity::Warning;
             analysis.diagnostics.push(Diagnostic { severity, line, column: 0, code, message });
+        }
+        if let Some(options) = text.strip_prefix("# options ") {
+            let last = analysis.workflows.last_mut().expect("a workflow above its options");
+            last.options = serde_json::from_str(options).unwrap();
         }
         let Some((name, schema)) =
             text.strip_prefix("# workflow ").and_then(|text| text.split_once(' '))

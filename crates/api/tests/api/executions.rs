@@ -53,6 +53,7 @@ fn pending() -> Value {
         "inputs": {"name": "Ada"}, "result": null, "error": null,
         "created_at": "2023-11-14T22:13:20.000000Z", "started_at": null, "finished_at": null,
         "attempt": 0, "requested_by": "ops@acme.test", "modules": [],
+        "priority": 0, "start_at": null,
     })
 }
 
@@ -115,6 +116,26 @@ async fn waiting_in_vain_ends_with_the_time() {
     for wait in ["60.1", "-1", "NaN", "inf"] {
         let reply = ops.post(&format!("{START}?wait={wait}"), &json!({})).await;
         assert_eq!(reply.body["errors"][0]["pointer"], "/wait", "{wait}");
+    }
+}
+
+#[tokio::test]
+async fn a_priority_and_a_time_are_kept_or_refused() {
+    let api = Api::new().await;
+    let ops = ready(&api).await;
+    let body = |priority: Value, start_at: Value| json!({"inputs": {"name": "Ada"}, "priority": priority, "start_at": start_at});
+    let reply = ops.post(START, &body(json!(-10), json!("2023-11-14T23:13:20+01:00"))).await;
+    assert_eq!(reply.status, 202);
+    assert_eq!(reply.body["priority"], -10);
+    assert_eq!(reply.body["start_at"], "2023-11-14T22:13:20.000000Z");
+    for (priority, start_at, pointer) in [
+        (json!(11), Value::Null, "/priority"),
+        (Value::Null, json!("tomorrow"), "/start_at"),
+        (Value::Null, json!("2023-11-14T22:13:20"), "/start_at"),
+        (Value::Null, json!("2030-11-14T22:13:20Z"), "/start_at"),
+    ] {
+        let reply = ops.post(START, &body(priority, start_at)).await;
+        assert_eq!((reply.status, &reply.body["errors"][0]["pointer"]), (422, &json!(pointer)));
     }
 }
 

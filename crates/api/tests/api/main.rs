@@ -19,6 +19,7 @@ mod metrics;
 mod modules;
 mod openapi;
 mod organizations;
+mod schedules;
 mod settings;
 mod setup;
 mod users;

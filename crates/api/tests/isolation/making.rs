@@ -38,7 +38,8 @@ impl Stage {
             }
             Thing::File => self.file(owner, n, Vec::new()).await,
             Thing::Module => module(&self.file(owner, n, Vec::new()).await),
-            Thing::Workflow => self.workflow(owner, n).await,
+            Thing::Workflow => self.workflow(owner, n, json!({})).await,
+            Thing::Scheduled => self.workflow(owner, n, json!({"schedule": "0 7 * * *"})).await,
             Thing::ConfigKey => self.config(owner, n).await,
             Thing::Running => self.running(owner).await,
             Thing::Organization => {
@@ -63,7 +64,7 @@ impl Stage {
             Thing::File => path(n, NOBODY),
             Thing::Module => module(&path(n, NOBODY)),
             Thing::ConfigKey => key(n, NOBODY),
-            Thing::Workflow | Thing::Running => format!("w{n:05}{NOBODY}"),
+            Thing::Workflow | Thing::Scheduled | Thing::Running => format!("w{n:05}{NOBODY}"),
             Thing::Slug => NOBODY.to_owned(),
             Thing::Cursor => "A".repeat(43),
         }
@@ -71,8 +72,14 @@ impl Stage {
 
     /// A few of everything, so that every list has a second page.
     pub async fn furnish(&self, scope: Scope) {
-        let lists =
-            [Thing::User, Thing::ApiKey, Thing::Execution, Thing::Workflow, Thing::ConfigKey];
+        let lists = [
+            Thing::User,
+            Thing::ApiKey,
+            Thing::Execution,
+            Thing::Workflow,
+            Thing::Scheduled,
+            Thing::ConfigKey,
+        ];
         for thing in lists {
             for _ in 0..3 {
                 self.make(thing, scope).await;
@@ -155,7 +162,7 @@ impl Stage {
         key
     }
 
-    async fn workflow(&self, owner: Scope, n: u32) -> String {
+    async fn workflow(&self, owner: Scope, n: u32, options: serde_json::Value) -> String {
         let mark = self.shared_mark(owner);
         let name = format!("w{n:05}{mark}");
         let workflow = Workflow {
@@ -165,7 +172,7 @@ impl Stage {
             description: format!("Does {mark}."),
             is_async: false,
             parameters: json!({"type": "object", "title": mark}),
-            options: serde_json::Map::new(),
+            options: options.as_object().cloned().unwrap_or_default(),
         };
         self.file(owner, n, vec![workflow]).await;
         name
@@ -176,7 +183,7 @@ impl Stage {
         if let Some(name) = known {
             return name;
         }
-        let name = self.workflow(owner, self.next()).await;
+        let name = self.workflow(owner, self.next(), json!({})).await;
         self.running.borrow_mut().insert(owner.column(), name.clone());
         name
     }
@@ -193,6 +200,7 @@ impl Stage {
             workflow: &workflow,
             inputs: json!({"given": mark, mark: 1}),
             idempotency_key: key.map(str::to_owned),
+            place: store::Place::default(),
             max_queued: 1_000_000,
             now: NOW,
         };

@@ -35,9 +35,10 @@ impl Dice {
 const FILES: [&str; 5] = ["flows.py", "shared/a.py", "shared/b.py", "notes.md", "shared"];
 const WORKFLOWS: [&str; 3] = ["greet", "report", "absent"];
 const MODULES: [&str; 3] = ["flows", "shared.a", "shared"];
-const CONTENTS: [&str; 4] = [
+const CONTENTS: [&str; 5] = [
     "# workflow greet {\"type\": \"object\"}\n",
     "# workflow report {\"type\": \"object\", \"required\": [\"x\"]}\n",
+    "# workflow report {\"type\": \"object\"}\n# options {\"schedule\": \"0 7 * * *\"}\n",
     "x = 1\n",
     "syntax error\n",
 ];
@@ -105,7 +106,9 @@ impl Script {
         match thing {
             Thing::File => self.dice.pick(&FILES).to_owned(),
             Thing::Module => self.dice.pick(&MODULES).to_owned(),
-            Thing::Workflow | Thing::Running => self.dice.pick(&WORKFLOWS).to_owned(),
+            Thing::Workflow | Thing::Scheduled | Thing::Running => {
+                self.dice.pick(&WORKFLOWS).to_owned()
+            }
             Thing::ConfigKey => format!("key{}", self.dice.below(3)),
             Thing::Email => format!("person{}@example.test", self.dice.below(4)),
             Thing::IdempotencyKey => format!("key{}", self.dice.below(3)),

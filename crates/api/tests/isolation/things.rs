@@ -17,6 +17,8 @@ pub enum Thing {
     Module,
     ConfigKey,
     Workflow,
+    /// A workflow that starts by itself.
+    Scheduled,
     /// A workflow that has been run.
     Running,
     /// The id of an organization.
@@ -30,8 +32,8 @@ pub enum Thing {
 impl Thing {
     /// Whether everybody may read those of Global.
     pub fn is_shared(self) -> bool {
-        use Thing::{ConfigKey, File, Module, Running, Workflow};
-        matches!(self, File | Module | Workflow | Running | ConfigKey)
+        use Thing::{ConfigKey, File, Module, Running, Scheduled, Workflow};
+        matches!(self, File | Module | Workflow | Scheduled | Running | ConfigKey)
     }
 
     /// Whether it names an organization itself, which the provider's admins may see.
@@ -93,6 +95,8 @@ const TABLE: &[(&str, &str, Entry)] = &[
     ("/api/org/settings", "/regional/locale", Text("en-US")),
     ("/api/modules/", "name", Is(Thing::Module)),
     ("/api/workflows/", "name", Is(Thing::Workflow)),
+    ("/api/workflows/", "/start_at", Text("2023-01-01T00:00:00Z")),
+    ("/api/schedules/", "workflow", Is(Thing::Scheduled)),
     ("/api/executions/", "id", Is(Thing::Execution)),
     ("/api/executions", "workflow", Is(Thing::Running)),
     ("/api/executions", "status", Text("pending")),

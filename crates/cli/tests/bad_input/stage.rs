@@ -29,7 +29,11 @@ def fine() -> str:
 impl Stage {
     /// A fresh one.
     pub async fn new() -> Self {
-        let server = Server::start(env!("CARGO_BIN_EXE_bifrost"));
+        Self::of(Server::start(env!("CARGO_BIN_EXE_bifrost"))).await
+    }
+
+    /// One of a server that was started in a way of its own.
+    pub async fn of(server: Server) -> Self {
         server.create_organization("acme");
         let provider = server.sign_in("provider", "admin").await;
         let global = server.act(&provider, None).await;

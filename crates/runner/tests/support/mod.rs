@@ -109,6 +109,7 @@ impl Stage {
             workflow: &workflow,
             inputs: serde_json::json!({}),
             idempotency_key: None,
+            place: store::Place::default(),
             max_queued: 100_000,
             now: NOW,
         };

@@ -13,7 +13,8 @@ struct Found {
 
 /// Tables in which a database that nobody has used can have rows of Global and the provider: the
 /// file's take their place.
-const REPLACED: [&str; 1] = ["setup_links"];
+const REPLACED: [&str; 5] =
+    ["setup_links", "queue_lanes", "schedule_checks", "schedule_ticks", "schedules"];
 /// Rows of those that one statement removes: there are a few at most.
 const FEW: i64 = 100;
 

@@ -46,6 +46,19 @@ impl Change {
                 set("worker", Cell::Null);
                 set("lease_until", Cell::Null);
             }
+            ("queue_lanes", rehomed) => {
+                if let (Some(waiting), Some(running)) = (table.at("waiting"), table.at("running"))
+                    && let (Cell::Int(waits), Cell::Int(runs)) = (&row[waiting], &row[running])
+                {
+                    (row[waiting], row[running]) = (Cell::Int(waits + runs), Cell::Int(0));
+                }
+                // Its turn is not counted from where it was among others: it joins anew.
+                if let (Some(_), Some(time), Some(joined)) =
+                    (rehomed, table.at("virtual_time"), table.at("joined"))
+                {
+                    (row[time], row[joined]) = (Cell::Int(0), Cell::Bool(false));
+                }
+            }
             ("executions", _) => {
                 let status = table.at("status");
                 let running = Cell::Text(domain::execution::Status::Running.as_str().to_owned());

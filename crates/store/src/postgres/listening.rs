@@ -3,7 +3,7 @@
 use super::failed;
 use crate::StoreError;
 use sqlx::{
-    PgPool,
+    AssertSqlSafe, Executor, PgPool,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 
@@ -29,8 +29,10 @@ impl Listener {
 }
 
 /// Says a word on the database's channel, by itself: a transaction that notifies would make every
-/// other one that does wait for its commit.
+/// other one that does wait for its commit. It is one message, because outside of a transaction a
+/// pooler may hand the next one to another connection.
 pub(super) async fn say(pool: &PgPool, word: &str) -> Result<(), StoreError> {
-    let say = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(word);
-    say.execute(pool).await.map(|_| ()).map_err(failed)
+    let word = word.replace('\'', "''");
+    let say = AssertSqlSafe(format!("NOTIFY {CHANNEL}, '{word}'"));
+    pool.execute(say).await.map(|_| ()).map_err(failed)
 }

@@ -24,6 +24,7 @@ pub(super) const SCHEDULER: &str = "bifrost_scheduler";
 const ROLES: &str = "DO $$
 DECLARE role text;
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('bifrost roles'));
     FOREACH role IN ARRAY ARRAY['bifrost_owner', 'bifrost_tenant', 'bifrost_scheduler'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             BEGIN
@@ -45,12 +46,17 @@ BEGIN
     REVOKE CREATE ON SCHEMA public FROM PUBLIC, bifrost_tenant, bifrost_scheduler;
 END $$";
 
+/// How often it is tried when somebody in another database does the same.
+const TRIES: u32 = 10;
+
 /// Whether all of it is so already, so that a login that may not make roles can migrate too.
 const READY: &str = "SELECT COUNT(*) = 3
         AND COALESCE(bool_and(pg_has_role(session_user, oid, 'MEMBER')), FALSE)
         AND COALESCE(bool_or(rolname = 'bifrost_owner'
             AND has_database_privilege(oid, current_database(), 'CREATE')
-            AND has_schema_privilege(oid, 'public', 'CREATE')), FALSE) AS ready
+            AND has_schema_privilege(oid, 'public', 'CREATE')), FALSE)
+        AND NOT COALESCE(bool_or(rolname <> 'bifrost_owner'
+            AND has_database_privilege(oid, current_database(), 'TEMPORARY, CREATE')), FALSE) AS ready
     FROM pg_roles WHERE rolname IN ('bifrost_owner', 'bifrost_tenant', 'bifrost_scheduler')";
 
 /// A few connections that all wear the owner's role. Nobody's statement waits for long behind a
@@ -59,31 +65,9 @@ pub(super) async fn owner(options: PgConnectOptions) -> Result<DatabaseConnectio
     let mut connection = PgConnection::connect_with(&options).await.map_err(failed)?;
     prepare(&mut connection).await?;
     connection.close().await.map_err(failed)?;
-    wearing(OWNER, "; SET lock_timeout = '5s'", options).await
-}
-
-/// A connection that wears the scheduler's role, if there is one.
-pub(super) async fn scheduler(
-    options: PgConnectOptions,
-) -> Result<Option<DatabaseConnection>, StoreError> {
-    let mut connection = PgConnection::connect_with(&options).await.map_err(failed)?;
-    let sql = "SELECT FROM pg_roles WHERE rolname = 'bifrost_scheduler'";
-    let there = connection.fetch_optional(sql).await.map_err(failed)?.is_some();
-    connection.close().await.map_err(failed)?;
-    match there {
-        true => Ok(Some(wearing(SCHEDULER, "", options).await?)),
-        false => Ok(None),
-    }
-}
-
-async fn wearing(
-    role: &'static str,
-    more: &'static str,
-    options: PgConnectOptions,
-) -> Result<DatabaseConnection, StoreError> {
-    let pool = PgPoolOptions::new().max_connections(2).after_connect(move |connection, _| {
+    let pool = PgPoolOptions::new().max_connections(2).after_connect(|connection, _| {
         Box::pin(async move {
-            let sql = AssertSqlSafe(format!("SET ROLE {role}{more}"));
+            let sql = AssertSqlSafe(format!("SET ROLE {OWNER}; SET lock_timeout = '5s'"));
             connection.execute(sql).await.map(|_| ())
         })
     });
@@ -91,11 +75,24 @@ async fn wearing(
 }
 
 async fn prepare(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let row = connection.fetch_one(READY).await.map_err(failed)?;
-    if !row.try_get::<bool, _>("ready").map_err(failed)? {
-        connection.execute(ROLES).await.map_err(refused)?;
+    let mut tries = 1;
+    loop {
+        let row = connection.fetch_one(READY).await.map_err(failed)?;
+        if row.try_get::<bool, _>("ready").map_err(failed)? {
+            return Ok(());
+        }
+        match connection.execute(ROLES).await {
+            Ok(_) => return Ok(()),
+            Err(error) if tries < TRIES && is_collision(&error) => tries += 1,
+            Err(error) => return Err(refused(error)),
+        }
     }
-    Ok(())
+}
+
+/// Whether another one was at the same row of the cluster's tables, and is done with it.
+fn is_collision(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("XX000" | "23505" | "42710" | "40P01"))
 }
 
 /// A login that may not make roles is told what it needs.

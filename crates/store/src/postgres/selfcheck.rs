@@ -3,13 +3,14 @@
 use super::{
     failed,
     roles::{OWNER, SCHEDULER, TENANT},
+    walls::{CONTEXT, policy_texts, trigger_names},
 };
 use crate::{
     StoreError,
-    guard::{CATALOG, Kind},
+    guard::{CATALOG, Kind, Table},
 };
+use sea_orm::{FromQueryResult, QueryResult};
 use sqlx::{AssertSqlSafe, Executor, PgPool, Row};
-use std::collections::BTreeMap;
 
 /// The oldest patch of each major version without a known hole in row-level security, as the server
 /// counts: 150014 is 15.14. Those before the first one are too old altogether.
@@ -18,15 +19,28 @@ const OLDEST: [i32; 4] = [150_014, 160_010, 170_006, 180_000];
 /// Everything that is missing, in words for the operator.
 pub(super) async fn missing(pool: &PgPool) -> Result<Vec<String>, StoreError> {
     let mut missing = version(pool).await?;
-    let roles = roles(pool).await?;
-    let complete = roles.is_empty();
-    missing.extend(roles);
+    let absent = faults(pool, ABSENT).await?;
+    let complete = absent.is_empty();
+    missing.extend(absent);
     if !complete {
         return Ok(missing);
     }
+    for sql in [TOO_STRONG, WAYS_AROUND] {
+        missing.extend(faults(pool, sql).await?);
+    }
     missing.extend(tables(pool).await?);
-    missing.extend(views(pool).await?);
+    missing.extend(context(pool).await?);
     Ok(missing)
+}
+
+/// The function that the policies ask.
+async fn context(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT prosrc FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+        WHERE nspname = 'app' AND proname = 'current_org' AND pronargs = 0";
+    let bodies = faults(pool, sql).await?;
+    let sound = bodies.iter().any(|body| CONTEXT.iter().any(|sql| sql.contains(body.as_str())));
+    let fault = "the function `current_org` is not the one that belongs there";
+    Ok((!sound).then(|| fault.to_owned()).into_iter().collect())
 }
 
 async fn version(pool: &PgPool) -> Result<Vec<String>, StoreError> {
@@ -43,92 +57,127 @@ async fn version(pool: &PgPool) -> Result<Vec<String>, StoreError> {
     Ok(wanted.into_iter().map(|wanted| format!("the server must be {wanted}")).collect())
 }
 
-/// What the roles must not be able to do.
-async fn roles(pool: &PgPool) -> Result<Vec<String>, StoreError> {
-    let mut missing = Vec::new();
-    for role in [TENANT, SCHEDULER] {
-        let sql = format!(
-            "SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb AS strong,
-                has_database_privilege(oid, current_database(), 'TEMPORARY') AS temporary,
-                has_schema_privilege(oid, 'public', 'CREATE') AS creates,
-                EXISTS (SELECT FROM pg_class WHERE relowner = pg_roles.oid) AS owns,
-                EXISTS (SELECT FROM pg_auth_members WHERE member = pg_roles.oid) AS is_member
-             FROM pg_roles WHERE rolname = '{role}'"
-        );
-        let row = pool.fetch_optional(AssertSqlSafe(sql)).await.map_err(failed)?;
-        let Some(row) = row else {
-            missing.push(format!("the role `{role}` does not exist"));
-            continue;
-        };
-        let faults = [
-            ("strong", "may do what only an administrator should"),
-            ("temporary", "may create temporary tables"),
-            ("creates", "may create tables"),
-            ("owns", "owns tables"),
-            ("is_member", "is a member of another role"),
-        ];
-        for (column, fault) in faults {
-            if row.try_get::<bool, _>(column).map_err(failed)? {
-                missing.push(format!("the role `{role}` {fault}"));
-            }
-        }
-    }
-    Ok(missing)
-}
-
-/// What every table with an owner must have.
-async fn tables(pool: &PgPool) -> Result<Vec<String>, StoreError> {
-    let sql = format!(
-        "SELECT relname::text AS name,
-            relrowsecurity AND relforcerowsecurity AS secured,
-            pg_get_userbyid(relowner) = '{OWNER}' AS owned,
-            (SELECT COUNT(*) FROM pg_policy WHERE polrelid = pg_class.oid
-                AND NOT polpermissive
-                AND polroles && ARRAY[0, '{TENANT}'::regrole::oid]) AS holds,
-            (SELECT COUNT(*) FROM pg_policy WHERE polrelid = pg_class.oid AND polpermissive) AS lets,
-            EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid
-                AND attname = 'organization_id' AND NOT attisdropped) AS tenants,
-            has_table_privilege('{TENANT}', oid, 'TRUNCATE') AS truncates
-         FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
-    );
-    let mut found = BTreeMap::new();
-    for row in pool.fetch_all(AssertSqlSafe(sql)).await.map_err(failed)? {
-        let name: String = row.try_get("name").map_err(failed)?;
-        found.insert(name, row);
-    }
-    let mut missing = Vec::new();
-    for table in CATALOG.tables.iter().filter(|table| table.kind() != Kind::Platform) {
-        let Some(row) = found.get(table.name()) else {
-            missing.push(format!("the table `{}` does not exist", table.name()));
-            continue;
-        };
-        let is = |column: &str| row.try_get::<bool, _>(column).map_err(failed);
-        let count = |column: &str| row.try_get::<i64, _>(column).map_err(failed);
-        let faults = [
-            (!is("secured")?, "has no forced row-level security"),
-            (!is("owned")?, "does not belong to bifrost_owner"),
-            (count("holds")? < 4, "lacks a restrictive policy"),
-            (count("lets")? != 1, "has another permissive policy than its own"),
-            (is("truncates")?, "can be truncated by the tenant's role"),
-        ];
-        let faults = faults.into_iter().filter(|(fault, _)| *fault);
-        missing.extend(faults.map(|(_, words)| format!("the table `{}` {words}", table.name())));
-    }
-    for (name, row) in &found {
-        let tenants = row.try_get::<bool, _>("tenants").map_err(failed)?;
-        if tenants && CATALOG.table(name).is_none() {
-            missing.push(format!("the table `{name}` has owners but is unknown"));
-        }
-    }
-    Ok(missing)
-}
-
-/// A view shows what its owner may see, unless it is told to ask for the one who looks.
-async fn views(pool: &PgPool) -> Result<Vec<String>, StoreError> {
-    let sql = "SELECT relname::text AS name FROM pg_class
-        WHERE relkind IN ('v', 'm') AND relnamespace = 'public'::regnamespace
-            AND NOT COALESCE('security_invoker=true' = ANY (reloptions), FALSE)";
+/// Runs a query that gives a sentence for each fault it finds. `$OWNER`, `$TENANT` and `$SCHEDULER`
+/// stand for the names of the roles.
+async fn faults(pool: &PgPool, sql: &str) -> Result<Vec<String>, StoreError> {
+    let sql = sql.replace("$OWNER", OWNER).replace("$TENANT", TENANT);
+    let sql = AssertSqlSafe(sql.replace("$SCHEDULER", SCHEDULER));
     let rows = pool.fetch_all(sql).await.map_err(failed)?;
-    let names = rows.iter().map(|row| row.try_get::<String, _>("name").map_err(failed));
-    names.map(|name| Ok(format!("the view `{}` is not a security_invoker view", name?))).collect()
+    rows.iter().map(|row| row.try_get(0).map_err(failed)).collect()
+}
+
+/// The roles that are not there.
+const ABSENT: &str = "SELECT format('the role `%s` does not exist', name)
+    FROM unnest(ARRAY['$OWNER', '$TENANT', '$SCHEDULER']) AS name
+    WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)";
+
+/// What the roles that serve must not be able to do.
+const TOO_STRONG: &str = "SELECT format('the role `%s` %s', rolname, fault) FROM pg_roles,
+    LATERAL (VALUES
+        (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication,
+            'may do what only an administrator should'),
+        (rolcanlogin, 'can log in'),
+        (has_database_privilege(oid, current_database(), 'TEMPORARY'),
+            'may create temporary tables'),
+        (has_database_privilege(oid, current_database(), 'CREATE'), 'may create schemas'),
+        (EXISTS (SELECT FROM pg_namespace WHERE nspname !~ '^pg_'
+            AND has_schema_privilege(pg_roles.oid, pg_namespace.oid, 'CREATE')),
+            'may create tables'),
+        (EXISTS (SELECT FROM pg_class WHERE relowner = pg_roles.oid), 'owns tables'),
+        (EXISTS (SELECT FROM pg_auth_members WHERE member = pg_roles.oid),
+            'is a member of another role')) AS them (is_so, fault)
+    WHERE rolname IN ('$TENANT', '$SCHEDULER') AND is_so";
+
+/// What can be done past the policies.
+const WAYS_AROUND: &str = "SELECT format('the view `%s` is not a security_invoker view', relname)
+        FROM pg_class WHERE relkind IN ('v', 'm') AND relnamespace = 'public'::regnamespace
+            AND NOT COALESCE('security_invoker=true' = ANY (reloptions), FALSE)
+    UNION ALL SELECT format('the function `%s` runs with the rights of its owner', proname)
+        FROM pg_proc WHERE prosecdef AND pronamespace IN (SELECT oid FROM pg_namespace
+            WHERE nspname IN ('public', 'app'))
+    UNION ALL SELECT format('the function `%s` does not belong to $OWNER', proname)
+        FROM pg_proc WHERE pronamespace IN (SELECT oid FROM pg_namespace WHERE nspname = 'app')
+            AND proowner <> '$OWNER'::regrole
+    UNION ALL SELECT format('the trigger `%s` is off', tgname) FROM pg_trigger
+        JOIN pg_class ON pg_class.oid = tgrelid
+        WHERE NOT tgisinternal AND tgenabled NOT IN ('O', 'A')
+            AND relnamespace = 'public'::regnamespace";
+
+/// A table, and what is wrong with who may do what with it.
+const TABLES: &str = r"SELECT relname::text AS name,
+        relrowsecurity AND relforcerowsecurity AS secured,
+        pg_get_userbyid(relowner) = '$OWNER' AS owned,
+        EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid
+            AND attname = 'organization_id' AND NOT attisdropped) AS tenants,
+        (SELECT COUNT(*) FROM pg_policy WHERE polrelid = pg_class.oid AND polpermissive) AS lets,
+        array_to_string(ARRAY(SELECT polcmd::text || ' ' || replace(concat_ws(' check ',
+                pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)), 'app.', '')
+            FROM pg_policy WHERE polrelid = pg_class.oid AND NOT polpermissive
+                AND polroles && ARRAY[0, '$TENANT'::regrole::oid]), E'\n') AS policies,
+        array_to_string(ARRAY(SELECT tgname::text FROM pg_trigger
+            WHERE tgrelid = pg_class.oid), E'\n') AS triggers,
+        has_table_privilege('$TENANT', oid, 'TRUNCATE, REFERENCES, TRIGGER') AS strong,
+        has_any_column_privilege('$TENANT', oid, 'SELECT, INSERT, UPDATE') AS open_to_tenant,
+        has_any_column_privilege('$SCHEDULER', oid, 'SELECT, INSERT, UPDATE') AS open_to_scheduler,
+        array_to_string(ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = pg_class.oid AND attnum > 0
+            AND NOT attisdropped AND (has_column_privilege('$TENANT', attrelid, attnum, 'UPDATE')
+                OR has_column_privilege('$SCHEDULER', attrelid, attnum, 'UPDATE'))),
+            E'\n') AS changes
+    FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace";
+
+/// What there is of a table. Lists are texts, a line for each.
+#[derive(FromQueryResult)]
+struct Found {
+    name: String,
+    secured: bool,
+    owned: bool,
+    tenants: bool,
+    lets: i64,
+    policies: String,
+    triggers: String,
+    strong: bool,
+    open_to_tenant: bool,
+    open_to_scheduler: bool,
+    changes: String,
+}
+
+/// What every table must have.
+async fn tables(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+    let sql = TABLES.replace("$OWNER", OWNER).replace("$TENANT", TENANT);
+    let sql = sql.replace("$SCHEDULER", SCHEDULER);
+    let rows = pool.fetch_all(AssertSqlSafe(sql)).await.map_err(failed)?;
+    let rows = rows.into_iter().map(QueryResult::from);
+    let found: Vec<Found> =
+        rows.map(|row| Found::from_query_result(&row, "")).collect::<Result<_, _>>()?;
+    let mut missing = Vec::new();
+    for table in CATALOG.tables {
+        match found.iter().find(|found| found.name == table.name()) {
+            Some(found) => missing.extend(table_faults(table, found)),
+            None => missing.push(format!("the table `{}` does not exist", table.name())),
+        }
+    }
+    let unknown = found.iter().filter(|it| it.tenants && CATALOG.table(&it.name).is_none());
+    missing.extend(unknown.map(|it| format!("the table `{}` has owners but is unknown", it.name)));
+    Ok(missing)
+}
+
+fn table_faults(table: &Table, found: &Found) -> Vec<String> {
+    let platform = table.kind() == Kind::Platform;
+    let lacks = |list: &str, wanted: Vec<String>| {
+        wanted.iter().any(|wanted| list.lines().all(|line| line != wanted))
+    };
+    let kept = |column: &str| Some(column) == table.key() || table.never_changes();
+    let faults = [
+        (!found.owned, "does not belong to bifrost_owner"),
+        (platform && found.open_to_tenant, "is open to the tenant's role"),
+        (!table.caretakers() && found.open_to_scheduler, "is open to the scheduler's role"),
+        (found.strong, "can be truncated or referred to by the tenant's role"),
+        (!platform && !found.secured, "has no forced row-level security"),
+        (lacks(&found.policies, policy_texts(table)), "lacks a restrictive policy as it should be"),
+        (!platform && found.lets != 1, "has another permissive policy than its own"),
+        (!platform && found.changes.lines().any(kept), "lets rows change their owner"),
+        (lacks(&found.triggers, trigger_names(table)), "lacks a trigger"),
+    ];
+    let faults = faults.into_iter().filter(|(is_so, _)| *is_so);
+    faults.map(|(_, words)| format!("the table `{}` {words}", table.name())).collect()
 }

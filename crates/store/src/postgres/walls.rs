@@ -7,6 +7,10 @@
 use super::roles::{OWNER, SCHEDULER, TENANT};
 use crate::guard::{Kind, Table};
 
+/// What an organization is to the platform, which it does not say itself.
+const NOT_ITS_OWN: [&str; 6] =
+    ["slug", "name", "status", "is_provider", "created_at", "purge_started_at"];
+
 /// The organization of the transaction; without one, nobody has a right to ask.
 pub(super) const CONTEXT: [&str; 4] = [
     "CREATE SCHEMA IF NOT EXISTS app",
@@ -74,6 +78,27 @@ pub(super) fn policies(table: &Table) -> Vec<String> {
     all
 }
 
+/// The restrictive policies of a table with owners in the server's own words, for the self-check:
+/// command, condition, check.
+pub(super) fn policy_texts(table: &Table) -> Vec<String> {
+    let Some(key) = table.key() else { return Vec::new() };
+    let own = format!("({key} = ( SELECT current_org() AS current_org))");
+    let readable = match table.reads_global() {
+        true => format!("({own} OR ({key} = '{}'::uuid))", uuid::Uuid::nil()),
+        false => own.clone(),
+    };
+    let commands = [("r", readable), ("a", own.clone()), ("w", format!("{own} check {own}"))];
+    let commands = commands.into_iter().chain([("d", own)]);
+    commands.map(|(command, rule)| format!("{command} {rule}")).collect()
+}
+
+/// The names of the triggers a table must have.
+pub(super) fn trigger_names(table: &Table) -> Vec<String> {
+    let owned = (table.key() == Some("organization_id")).then_some("keeps_owner");
+    let kept = table.never_changes().then_some("never_changes");
+    owned.into_iter().chain(kept).map(|what| format!("{}_{what}", table.name())).collect()
+}
+
 /// The triggers that SQLite has too: they hold the owner of the tables as well.
 pub(super) fn triggers(table: &Table) -> Vec<String> {
     let name = table.name();
@@ -98,15 +123,17 @@ pub(super) fn triggers(table: &Table) -> Vec<String> {
 pub(super) fn grants(table: &Table, columns: &[String]) -> Vec<String> {
     let name = table.name();
     let mut all = vec![format!("REVOKE ALL ON {name} FROM PUBLIC, {TENANT}, {SCHEDULER}")];
-    let changeable = columns.iter().filter(|column| Some(column.as_str()) != table.key());
-    let changeable = changeable.map(String::as_str).collect::<Vec<_>>().join(", ");
+    let changeable = columns.iter().map(String::as_str).filter(|&it| Some(it) != table.key());
+    let changeable: Vec<_> = changeable.collect();
     let grant = |what: &str, who: &str| format!("GRANT {what} ON {name} TO {who}");
-    let changes = format!("UPDATE ({changeable})");
+    let changes = format!("UPDATE ({})", changeable.join(", "));
     match table.kind() {
         Kind::Platform => {}
         Kind::Organization => {
             all.push(grant("SELECT", TENANT));
-            all.push(grant(&changes, TENANT));
+            let own: Vec<_> =
+                changeable.into_iter().filter(|column| !NOT_ITS_OWN.contains(column)).collect();
+            all.push(grant(&format!("UPDATE ({})", own.join(", ")), TENANT));
         }
         Kind::Tenant | Kind::Shared => {
             all.push(grant("SELECT, INSERT, DELETE", TENANT));

@@ -1,11 +1,13 @@
-//! Ending a claimed execution, once.
+//! Ending a claimed execution, once, or putting it back for another attempt.
 
-use super::seats;
-use crate::{Claim, Scoped, StoreError, execution_logs};
+use super::lanes::{self, Change};
+use crate::{Claim, Scoped, StoreError, execution_logs, gate::Gate};
 use domain::{
-    Timestamp,
-    execution::{LoadedModule, LogLine, Outcome},
+    ExecutionId, Scope, Timestamp,
+    execution::{LoadedModule, LogLevel, LogLine, Outcome},
+    retry,
 };
+use sea_orm::Value;
 
 /// What a run leaves behind.
 #[derive(Clone, Debug)]
@@ -23,8 +25,10 @@ pub struct Finished {
 /// What the end of an execution means for others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Executions of the organization that had to wait for it and can be claimed now.
+    /// Executions of the organization that can be claimed now.
     pub next: u64,
+    /// When it is tried again, if it is not over.
+    pub again: Option<Timestamp>,
 }
 
 const LEAVE: &str = "DELETE FROM job_queue
@@ -32,41 +36,98 @@ const LEAVE: &str = "DELETE FROM job_queue
 pub(super) const END: &str = "UPDATE executions
     SET status = $3, result_json = $4, error_json = $5, modules_json = $6, finished_at = $7
     WHERE organization_id = $1 AND id = $2";
+const TRY_LATER: &str = "UPDATE job_queue SET worker = NULL, lease_until = NULL, delayed = TRUE,
+    available_at = $5 WHERE organization_id = $1 AND execution_id = $2 AND worker = $3
+    AND attempt = $4 AND NOT cancel_requested";
+pub(super) const WAIT_AGAIN: &str = "UPDATE executions SET status = 'pending'
+    WHERE organization_id = $1 AND id = $2";
 
 impl Scoped {
-    /// Ends a claimed execution; `None` when the lease was lost and nothing was changed.
+    /// Ends a claimed execution, or lets it wait for its next attempt; `None` when the lease was
+    /// lost and nothing was changed.
     pub async fn finish(
         &self,
         claim: &Claim,
-        finished: Finished,
+        mut finished: Finished,
     ) -> Result<Option<Ended>, StoreError> {
-        let owner = self.scope().column();
         let write = self.write_beside_others().await?;
         let gate = write.tenant(self.scope());
-        let held = [
-            owner.into(),
-            claim.execution.0.into(),
-            claim.worker.into(),
-            i64::from(claim.attempt).into(),
-        ];
-        if gate.run(LEAVE, held).await? == 0 {
-            return Ok(None);
+        let again = self.try_later(&gate, claim, &finished).await?;
+        match again {
+            Some(at) => finished.logs.push(tried_again(claim, &finished, at)),
+            None if gate.run(LEAVE, held(claim)).await? == 0 => return Ok(None),
+            None => {}
         }
         execution_logs::append(&gate, self.scope(), claim.execution, &finished.logs).await?;
-        let json = |e: serde_json::Error| StoreError::unreadable("outcome", e);
-        let failure = finished.outcome.failure.as_ref().map(serde_json::to_string).transpose();
-        let values = [
-            owner.into(),
-            claim.execution.0.into(),
-            finished.outcome.status.as_str().into(),
-            finished.outcome.result.into(),
-            failure.map_err(json)?.into(),
-            serde_json::to_string(&finished.modules).map_err(json)?.into(),
-            finished.now.0.into(),
-        ];
-        gate.run(END, values).await?;
-        let next = seats::give(&gate, self.scope()).await?;
-        write.commit().await?;
-        Ok(Some(Ended { next }))
+        let mut change = Change::ended(claim.charged, claim.claimed_at, finished.now);
+        if again.is_some() {
+            let [owner, execution, ..] = held(claim);
+            gate.run(WAIT_AGAIN, [owner, execution]).await?;
+            change.delayed = 1;
+        } else {
+            gate.run(END, end_values(self.scope(), claim.execution, finished)?).await?;
+        }
+        let next = lanes::change(&gate, self.scope(), change).await?;
+        write.commit_early().await?;
+        Ok(Some(Ended { next, again }))
     }
+
+    /// Puts a failed execution back, if its workflow wants that and it is still held; for when.
+    async fn try_later(
+        &self,
+        gate: &Gate<'_>,
+        claim: &Claim,
+        finished: &Finished,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        if claim.attempt > claim.retries || !retry::may_help(finished.outcome.status) {
+            return Ok(None);
+        }
+        let pause = retry::delay(claim.retry_delay, claim.attempt, jitter(claim));
+        let at = finished.now.after(pause);
+        let [owner, execution, worker, attempt] = held(claim);
+        let values = [owner, execution, worker, attempt, at.0.into()];
+        Ok((gate.run(TRY_LATER, values).await? > 0).then_some(at))
+    }
+}
+
+fn held(claim: &Claim) -> [Value; 4] {
+    [
+        claim.access.scope().column().into(),
+        claim.execution.0.into(),
+        claim.worker.into(),
+        i64::from(claim.attempt).into(),
+    ]
+}
+
+/// Other executions have others, and so has each attempt: the random end of its id, rotated.
+fn jitter(claim: &Claim) -> f64 {
+    let random = (claim.execution.0.as_u128() as u32).rotate_left(claim.attempt * 7);
+    f64::from(random) / f64::from(u32::MAX)
+}
+
+fn tried_again(claim: &Claim, finished: &Finished, at: Timestamp) -> LogLine {
+    let why = finished.outcome.failure.as_ref();
+    let why = why.map(|failure| format!("{}: {}", failure.kind, failure.message));
+    let why = why.unwrap_or_else(|| finished.outcome.status.as_str().to_owned());
+    let (attempt, all) = (claim.attempt, claim.retries.saturating_add(1));
+    let message = format!("attempt {attempt} of {all} failed ({why}); the next one is at {at}");
+    LogLine { time: finished.now, level: LogLevel::Warning, message }
+}
+
+fn end_values(
+    owner: Scope,
+    execution: ExecutionId,
+    finished: Finished,
+) -> Result<[Value; 7], StoreError> {
+    let json = |e: serde_json::Error| StoreError::unreadable("outcome", e);
+    let failure = finished.outcome.failure.as_ref().map(serde_json::to_string).transpose();
+    Ok([
+        owner.column().into(),
+        execution.0.into(),
+        finished.outcome.status.as_str().into(),
+        finished.outcome.result.into(),
+        failure.map_err(json)?.into(),
+        serde_json::to_string(&finished.modules).map_err(json)?.into(),
+        finished.now.0.into(),
+    ])
 }

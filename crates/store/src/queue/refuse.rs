@@ -1,6 +1,10 @@
 //! Jobs that nobody may run: they end at the claim, loudly, and nothing of them is executed.
 
-use super::{claim::ClaimRow, finish::END, seats};
+use super::{
+    deal::{Hand, Taken},
+    finish::END,
+    lanes::{self, Change},
+};
 use crate::{StoreError, db::Write};
 use domain::{
     Actor, ExecutionId, OrganizationId, Scope, Timestamp,
@@ -64,31 +68,35 @@ const EXISTS: &str = "SELECT id FROM organizations WHERE id = $1";
 /// provider when its organization is not there to read it.
 pub(super) async fn refuse(
     write: &Write<'_>,
-    row: &ClaimRow,
+    hand: &Hand,
+    row: &Taken,
     why: Refusal,
     now: Timestamp,
 ) -> Result<Refused, StoreError> {
-    let execution = ExecutionId(row.execution_id);
-    let scope = Scope::from_column(row.organization_id);
-    let gate = write.tenant(scope);
-    let key = || [row.organization_id.into(), row.execution_id.into()];
-    gate.run(REMOVE, key()).await?;
-    gate.run(END, ended(row, why, now)?).await?;
-    seats::give(&gate, scope).await?;
-    let known = gate.one::<Existing, 1>(EXISTS, [row.organization_id.into()]).await?.is_some();
+    let (execution, scope) = (ExecutionId(row.execution_id), hand.owner);
+    let (gate, organization) = (write.tenant(scope), scope.column());
+    gate.run(REMOVE, [organization.into(), row.execution_id.into()]).await?;
+    gate.run(END, ended(scope, execution, why, now)?).await?;
+    lanes::change(&gate, scope, Change::unused(hand.charged)).await?;
+    let known = gate.one::<Existing, 1>(EXISTS, [organization.into()]).await?.is_some();
     let owner = if known { scope } else { Scope::Organization(OrganizationId::PROVIDER) };
-    let detail = json!({ "because": why.to_string(), "organization": row.organization_id });
+    let detail = json!({ "because": why.to_string(), "organization": organization });
     let event = Event::denied("execution.run", execution.to_string()).with(detail);
     write.audit(owner, &Actor::Platform, event, now).await?;
-    Ok(Refused { execution, organization: row.organization_id, why })
+    Ok(Refused { execution, organization, why })
 }
 
-fn ended(row: &ClaimRow, why: Refusal, now: Timestamp) -> Result<[sea_orm::Value; 7], StoreError> {
+fn ended(
+    owner: Scope,
+    execution: ExecutionId,
+    why: Refusal,
+    now: Timestamp,
+) -> Result<[sea_orm::Value; 7], StoreError> {
     let (kind, message) = (why.kind().to_owned(), why.to_string());
     let failure = serde_json::to_string(&Failure { kind, message, traceback: String::new() });
     Ok([
-        row.organization_id.into(),
-        row.execution_id.into(),
+        owner.column().into(),
+        execution.0.into(),
         Status::Failed.as_str().into(),
         None::<String>.into(),
         failure.map_err(|e| StoreError::unreadable("failure", e))?.into(),

@@ -1,12 +1,16 @@
-//! Finding what dead workers held: it waits for its next attempt, or is lost.
+//! What a dead worker held goes back to the queue for its next attempt, or is lost.
 
-use super::{finish::END, seats};
+use super::{
+    finish::{END, WAIT_AGAIN},
+    lanes::{self, Change},
+};
 use crate::{StoreError, System, db::Write};
 use domain::{
     ExecutionId, Scope, Timestamp,
     execution::{Failure, Status},
 };
 use sea_orm::FromQueryResult;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// An execution whose worker has gone.
@@ -24,40 +28,52 @@ struct ExpiredRow {
     execution_id: Uuid,
     attempt: i64,
     max_attempts: i64,
+    charged: i64,
+    claimed_at: i64,
 }
 
-const EXPIRED: &str = "SELECT organization_id, execution_id, attempt, max_attempts FROM job_queue
-    WHERE worker IS NOT NULL AND lease_until < $1 LIMIT 100";
+const ANY_EXPIRED: &str = "SELECT organization_id, execution_id, attempt, max_attempts, charged,
+    claimed_at FROM job_queue WHERE worker IS NOT NULL AND lease_until < $1 LIMIT 1";
+const EXPIRED: &str = "SELECT organization_id, execution_id, attempt, max_attempts, charged,
+    claimed_at FROM job_queue WHERE worker IS NOT NULL AND lease_until < $1
+    LIMIT 100 FOR UPDATE SKIP LOCKED";
 const REQUEUE: &str = "UPDATE job_queue SET worker = NULL, lease_until = NULL
     WHERE organization_id = $1 AND execution_id = $2";
-const WAIT_AGAIN: &str = "UPDATE executions SET status = 'pending'
-    WHERE organization_id = $1 AND id = $2";
 const REMOVE: &str = "DELETE FROM job_queue WHERE organization_id = $1 AND execution_id = $2";
 
 impl System {
     /// Puts back, or ends as lost, what workers held whose lease has run out.
     pub async fn rescue(&self, now: Timestamp) -> Result<Vec<Rescued>, StoreError> {
-        if self.gate().all::<ExpiredRow, 1>(EXPIRED, [now.0.into()]).await?.is_empty() {
+        if self.gate().one::<ExpiredRow, 1>(ANY_EXPIRED, [now.0.into()]).await?.is_none() {
             return Ok(Vec::new());
         }
         let write = self.write_beside_others().await?;
         let mut rescued = Vec::new();
+        let mut lanes: BTreeMap<Uuid, Change> = BTreeMap::new();
         for row in write.system().all::<ExpiredRow, 1>(EXPIRED, [now.0.into()]).await? {
             let lost = row.attempt >= row.max_attempts;
+            let mut change = Change::ended(row.charged, Timestamp(row.claimed_at), now);
             match lost {
                 true => lose(&write, &row, now).await?,
                 false => put_back(&write, &row).await?,
             }
+            // How long a worker was dead says nothing about the next execution.
+            (change.waiting, change.learned) = (i64::from(!lost), None);
+            let lane = lanes.entry(row.organization_id).or_default();
+            *lane = lane.and(change);
             rescued.push(Rescued { execution: ExecutionId(row.execution_id), lost });
         }
-        write.commit().await?;
+        // In one order, whoever does it: nobody waits in a circle.
+        for (owner, change) in lanes {
+            lanes::change(&write.system(), Scope::from_column(owner), change).await?;
+        }
+        write.commit_early().await?;
         Ok(rescued)
     }
 }
 
 async fn lose(write: &Write<'_>, row: &ExpiredRow, now: Timestamp) -> Result<(), StoreError> {
-    let scope = Scope::from_column(row.organization_id);
-    let gate = write.tenant(scope);
+    let gate = write.tenant(Scope::from_column(row.organization_id));
     let failure = Failure {
         kind: "Lost".to_owned(),
         message: format!("its worker died, {} time(s)", row.attempt),
@@ -76,17 +92,13 @@ async fn lose(write: &Write<'_>, row: &ExpiredRow, now: Timestamp) -> Result<(),
     ];
     gate.run(END, values).await?;
     gate.run(REMOVE, [row.organization_id.into(), row.execution_id.into()]).await?;
-    seats::give(&gate, scope).await?;
     Ok(())
 }
 
 async fn put_back(write: &Write<'_>, row: &ExpiredRow) -> Result<(), StoreError> {
-    let scope = Scope::from_column(row.organization_id);
-    let gate = write.tenant(scope);
+    let gate = write.tenant(Scope::from_column(row.organization_id));
     let key = || [row.organization_id.into(), row.execution_id.into()];
     gate.run(REQUEUE, key()).await?;
     gate.run(WAIT_AGAIN, key()).await?;
-    // It comes back to its seat, which may have been one too many since it was claimed.
-    seats::take_back(&gate, scope).await?;
     Ok(())
 }

@@ -6,6 +6,8 @@
 mod ablation;
 mod attacks;
 mod moved_tables;
+mod plans;
 mod second_prover;
 pub(crate) mod sql_audit;
 mod statements;
+mod without_laws;

@@ -79,6 +79,7 @@ fn tokens(letters: &[char], at: &mut usize, depth: usize) -> Result<Vec<Token>, 
             '=' | ',' | '.' | '*' | '+' | '-' | '<' | '>' | '|' | '%' => {
                 found.push(Sign(letter.to_string()));
             }
+            '/' if letters.get(*at) != Some(&'*') => found.push(Sign(letter.to_string())),
             other => return Err(format!("the letter `{other}`")),
         }
     }

@@ -134,8 +134,9 @@ fn what_passes_by_the_guard_names_no_row_of_a_tenant() {
     assert!(texts.len() > 5, "{texts:?}");
     for Constant { place, sql } in texts {
         let words: Vec<_> = sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
-        let named: Vec<_> =
-            CATALOG.tables.iter().filter(|table| words.contains(&table.name())).collect();
+        // Which steps have been migrated is asked before there is anything of anybody's.
+        let others = CATALOG.tables.iter().filter(|table| table.name() != "seaql_migrations");
+        let named: Vec<_> = others.filter(|table| words.contains(&table.name())).collect();
         // The one lock that makes a writer wait for those before it gives nothing away.
         let lock = sql == "SELECT 1 FROM organizations WHERE id = '{id}' FOR NO KEY UPDATE";
         assert!(named.is_empty() || lock, "{place}: {sql}");

@@ -25,7 +25,7 @@ pub async fn fill(world: &World, scope: Scope) {
         description: CANARY.to_owned(),
         is_async: false,
         parameters: serde_json::json!({ "type": "object" }),
-        options: serde_json::Map::new(),
+        options: [("schedule".to_owned(), "@daily".into())].into_iter().collect(),
     };
     let long = format!("# {CANARY}\n").repeat(2_000);
     world.write_with(scope, "workflows/a.py", &long, vec![workflow]).await;
@@ -63,6 +63,7 @@ pub async fn fill(world: &World, scope: Scope) {
     let audit = world.store.system(Reason::Audit);
     audit.append_audit(scope, &user.actor(), event, NOW).await.unwrap();
     set(world, scope).await;
+    world.store.system(Reason::Schedule).plan_schedules(10).await.unwrap();
     run_one_and_queue_one(world, scope).await;
 }
 
@@ -90,6 +91,7 @@ async fn run_one_and_queue_one(world: &World, scope: Scope) {
         workflow: &entry,
         inputs: serde_json::json!({ CANARY: CANARY }),
         idempotency_key: None,
+        place: store::Place::default(),
         max_queued: 10,
         now: NOW,
     };

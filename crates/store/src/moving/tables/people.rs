@@ -15,7 +15,6 @@ pub(super) const TABLES: &[Table] = &[
             int("generation"),
             int("created_at"),
             int("purge_started_at"),
-            int("max_concurrent"),
         ],
         key: &[],
         rows: SMALL,
@@ -23,18 +22,17 @@ pub(super) const TABLES: &[Table] = &[
         travels: true,
         count: "SELECT COUNT(*) AS rows FROM organizations WHERE id = $1",
         page: "SELECT slug, name, status, is_provider, settings_json, settings_version,
-            generation, created_at, purge_started_at, max_concurrent FROM
-            organizations WHERE id = $1 LIMIT $2",
+            generation, created_at, purge_started_at FROM organizations WHERE id
+            = $1 LIMIT $2",
         insert: "INSERT INTO organizations (id, slug, name, status, is_provider, settings_json,
-            settings_version, generation, created_at, purge_started_at,
-            max_concurrent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-            $11) ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, name =
-            excluded.name, status = excluded.status, is_provider =
-            excluded.is_provider, settings_json = excluded.settings_json,
-            settings_version = excluded.settings_version, generation =
-            excluded.generation, created_at = excluded.created_at,
-            purge_started_at = excluded.purge_started_at, max_concurrent =
-            excluded.max_concurrent",
+            settings_version, generation, created_at, purge_started_at) VALUES
+            ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO UPDATE
+            SET slug = excluded.slug, name = excluded.name, status =
+            excluded.status, is_provider = excluded.is_provider, settings_json =
+            excluded.settings_json, settings_version =
+            excluded.settings_version, generation = excluded.generation,
+            created_at = excluded.created_at, purge_started_at =
+            excluded.purge_started_at",
     },
     Table {
         name: "audit_heads",

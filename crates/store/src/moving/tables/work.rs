@@ -1,4 +1,4 @@
-//! Executions, what they said, and the queue.
+//! Executions, what they said, the queue and the schedules.
 
 use super::{MEDIUM, SMALL, Table, When, boolean, int, text, uuid};
 
@@ -21,6 +21,8 @@ pub(super) const TABLES: &[Table] = &[
             int("created_at"),
             int("started_at"),
             int("finished_at"),
+            int("priority"),
+            int("start_at"),
         ],
         key: &["id"],
         rows: MEDIUM,
@@ -29,13 +31,14 @@ pub(super) const TABLES: &[Table] = &[
         count: "SELECT COUNT(*) AS rows FROM executions WHERE organization_id = $1",
         page: "SELECT id, workflow, status, inputs_json, result_json, error_json, modules_json,
             attempt, timeout_seconds, requested_by, requested_by_user,
-            idempotency_key, created_at, started_at, finished_at FROM executions
-            WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+            idempotency_key, created_at, started_at, finished_at, priority,
+            start_at FROM executions WHERE organization_id = $1 AND id > $2
+            ORDER BY id LIMIT $3",
         insert: "INSERT INTO executions (organization_id, id, workflow, status, inputs_json,
             result_json, error_json, modules_json, attempt, timeout_seconds,
             requested_by, requested_by_user, idempotency_key, created_at,
-            started_at, finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-            $10, $11, $12, $13, $14, $15, $16)",
+            started_at, finished_at, priority, start_at) VALUES ($1, $2, $3, $4,
+            $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     },
     Table {
         name: "execution_logs",
@@ -61,7 +64,12 @@ pub(super) const TABLES: &[Table] = &[
             boolean("cancel_requested"),
             uuid("worker"),
             int("lease_until"),
-            boolean("seated"),
+            int("priority"),
+            boolean("delayed"),
+            int("retries"),
+            int("retry_delay"),
+            int("charged"),
+            int("claimed_at"),
         ],
         key: &["execution_id"],
         rows: SMALL,
@@ -69,10 +77,85 @@ pub(super) const TABLES: &[Table] = &[
         travels: true,
         count: "SELECT COUNT(*) AS rows FROM job_queue WHERE organization_id = $1",
         page: "SELECT execution_id, available_at, attempt, max_attempts, cancel_requested,
-            worker, lease_until, seated FROM job_queue WHERE organization_id =
-            $1 AND execution_id > $2 ORDER BY execution_id LIMIT $3",
+            worker, lease_until, priority, delayed, retries, retry_delay,
+            charged, claimed_at FROM job_queue WHERE organization_id = $1 AND
+            execution_id > $2 ORDER BY execution_id LIMIT $3",
         insert: "INSERT INTO job_queue (organization_id, execution_id, available_at, attempt,
-            max_attempts, cancel_requested, worker, lease_until, seated) VALUES
-            ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            max_attempts, cancel_requested, worker, lease_until, priority,
+            delayed, retries, retry_delay, charged, claimed_at) VALUES ($1, $2,
+            $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+    },
+    Table {
+        name: "queue_lanes",
+        columns: &[
+            int("virtual_time"),
+            int("weight"),
+            int("max_concurrent"),
+            int("waiting"),
+            int("delayed"),
+            int("running"),
+            int("usual_cost"),
+            boolean("joined"),
+        ],
+        key: &[],
+        rows: SMALL,
+        when: When::Last,
+        travels: true,
+        count: "SELECT COUNT(*) AS rows FROM queue_lanes WHERE organization_id = $1",
+        page: "SELECT virtual_time, weight, max_concurrent, waiting, delayed, running,
+            usual_cost, joined FROM queue_lanes WHERE organization_id = $1 LIMIT
+            $2",
+        insert: "INSERT INTO queue_lanes (organization_id, virtual_time, weight, max_concurrent,
+            waiting, delayed, running, usual_cost, joined) VALUES ($1, $2, $3,
+            $4, $5, $6, $7, $8, $9)",
+    },
+    Table {
+        name: "schedules",
+        columns: &[
+            uuid("id"),
+            text("workflow"),
+            boolean("own_enabled"),
+            boolean("global_enabled"),
+            text("plan"),
+            int("last_at"),
+            uuid("last_execution_id"),
+            text("passed_over"),
+            int("passed_at"),
+        ],
+        key: &["workflow"],
+        rows: SMALL,
+        when: When::Early,
+        travels: true,
+        count: "SELECT COUNT(*) AS rows FROM schedules WHERE organization_id = $1",
+        page: "SELECT id, workflow, own_enabled, global_enabled, plan, last_at,
+            last_execution_id, passed_over, passed_at FROM schedules WHERE
+            organization_id = $1 AND workflow > $2 ORDER BY workflow LIMIT $3",
+        insert: "INSERT INTO schedules (organization_id, id, workflow, own_enabled,
+            global_enabled, plan, last_at, last_execution_id, passed_over,
+            passed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    },
+    Table {
+        name: "schedule_ticks",
+        columns: &[uuid("schedule_id"), int("tick_at"), int("due_at")],
+        key: &["schedule_id"],
+        rows: SMALL,
+        when: When::Last,
+        travels: true,
+        count: "SELECT COUNT(*) AS rows FROM schedule_ticks WHERE organization_id = $1",
+        page: "SELECT schedule_id, tick_at, due_at FROM schedule_ticks WHERE organization_id =
+            $1 AND schedule_id > $2 ORDER BY schedule_id LIMIT $3",
+        insert: "INSERT INTO schedule_ticks (organization_id, schedule_id, tick_at, due_at)
+            VALUES ($1, $2, $3, $4)",
+    },
+    Table {
+        name: "schedule_checks",
+        columns: &[int("due_at"), text("seen")],
+        key: &[],
+        rows: SMALL,
+        when: When::Last,
+        travels: true,
+        count: "SELECT COUNT(*) AS rows FROM schedule_checks WHERE organization_id = $1",
+        page: "SELECT due_at, seen FROM schedule_checks WHERE organization_id = $1 LIMIT $2",
+        insert: "INSERT INTO schedule_checks (organization_id, due_at, seen) VALUES ($1, $2, $3)",
     },
 ];

@@ -101,6 +101,7 @@ pub(super) const TABLES: &[Table] = &[
             boolean("is_async"),
             text("parameters_json"),
             text("options_json"),
+            boolean("scheduled"),
         ],
         key: &["name"],
         rows: MEDIUM,
@@ -108,10 +109,10 @@ pub(super) const TABLES: &[Table] = &[
         travels: true,
         count: "SELECT COUNT(*) AS rows FROM workflows WHERE organization_id = $1",
         page: "SELECT name, path, function, line, description, is_async, parameters_json,
-            options_json FROM workflows WHERE organization_id = $1 AND name > $2
-            ORDER BY name LIMIT $3",
+            options_json, scheduled FROM workflows WHERE organization_id = $1
+            AND name > $2 ORDER BY name LIMIT $3",
         insert: "INSERT INTO workflows (organization_id, name, path, function, line, description,
-            is_async, parameters_json, options_json) VALUES ($1, $2, $3, $4, $5,
-            $6, $7, $8, $9)",
+            is_async, parameters_json, options_json, scheduled) VALUES ($1, $2,
+            $3, $4, $5, $6, $7, $8, $9, $10)",
     },
 ];

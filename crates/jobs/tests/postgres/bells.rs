@@ -1,5 +1,4 @@
 //! Bells between processes that meet in PostgreSQL only.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use domain::ExecutionId;
 use jobs::{Bells, carry_bells};

@@ -1,5 +1,4 @@
 //! What writers do while another process holds the database.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
 
 use domain::FilePath;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};

@@ -1,4 +1,4 @@
-//! A database that is locked, read-only, from a newer version, damaged, or on a full disk.
+//! An SQLite file that is locked, read-only, from a newer version, damaged, or on a full disk.
 
 use crate::stage::{Stage, refused, still_works, workflow};
 use serde_json::json;

@@ -1,0 +1,72 @@
+//! A database without the walls of its engine, or with a part of them.
+
+use crate::{Store, engine::Engine as Opened, sqlite::Sqlite};
+use sea_orm::{ConnectOptions, Database};
+use testkit::{
+    database::{Engine, Place, engine},
+    peek::Peek,
+};
+
+/// What the engine holds by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Laws {
+    /// Everything it was told to.
+    All,
+    /// Row-level security, and neither keys nor triggers nor grants. PostgreSQL's.
+    RowSecurity,
+    /// Nothing.
+    None,
+}
+
+/// Takes everything that PostgreSQL was told to hold away, but row-level security.
+const NO_LAWS: &str = "DO $$
+DECLARE it record;
+BEGIN
+    FOR it IN SELECT tgrelid::regclass AS tab, tgname AS name FROM pg_trigger
+        WHERE NOT tgisinternal LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', it.name, it.tab);
+    END LOOP;
+    FOR it IN SELECT conrelid::regclass AS tab, conname AS name FROM pg_constraint
+        WHERE contype = 'f' AND connamespace = 'public'::regnamespace LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', it.tab, it.name);
+    END LOOP;
+    GRANT ALL ON ALL TABLES IN SCHEMA public TO bifrost_tenant, bifrost_scheduler;
+END $$";
+
+const NO_ROW_SECURITY: &str = "DO $$
+DECLARE it record;
+BEGIN
+    FOR it IN SELECT oid::regclass AS tab FROM pg_class WHERE relrowsecurity LOOP
+        EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', it.tab);
+    END LOOP;
+END $$";
+
+/// The store over the database of `place`, with the laws that stay.
+pub async fn open(place: &Place, peek: &Peek, laws: Laws) -> Store {
+    let opened = match engine() {
+        Engine::Sqlite => {
+            let mut options = ConnectOptions::new(place.url());
+            let keys = laws == Laws::All;
+            options.sqlx_logging(false);
+            options.map_sqlx_sqlite_opts(move |sqlite| sqlite.foreign_keys(keys));
+            if laws != Laws::All {
+                for trigger in
+                    peek.texts("SELECT name FROM sqlite_master WHERE type = 'trigger'").await
+                {
+                    peek.run(&format!("DROP TRIGGER {trigger}"), Vec::new()).await;
+                }
+            }
+            Opened::Sqlite(Sqlite::over(Database::connect(options).await.unwrap()))
+        }
+        Engine::Postgres => {
+            if laws != Laws::All {
+                peek.run(NO_LAWS, Vec::new()).await;
+            }
+            if laws == Laws::None {
+                peek.run(NO_ROW_SECURITY, Vec::new()).await;
+            }
+            Opened::open(&place.url(), false).await.unwrap()
+        }
+    };
+    Store::over(opened)
+}

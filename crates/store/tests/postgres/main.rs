@@ -1,0 +1,10 @@
+//! What is true of PostgreSQL alone; the run on SQLite leaves these tests out by their names.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "roles.rs"]
+mod on_postgres_roles;
+#[path = "selfcheck.rs"]
+mod on_postgres_selfcheck;
+#[path = "walls.rs"]
+mod on_postgres_walls;
+mod stage;
