@@ -18,7 +18,7 @@ demo: ## Two organizations, one override, the proof of isolation; SERVE=1 keeps 
 	$(CARGO) build --quiet --release --package bifrost
 	./target/release/bifrost demo $(if $(SERVE),--serve)
 
-test: ## Everything that has to hold, in minutes
+test: servers ## Everything that has to hold, in minutes
 	$(CARGO) $(TEST) --workspace $(NOT_POSTGRES)
 	$(MAKE) --no-print-directory test-postgres
 	$(PYTHON) -m unittest discover -s python/tests -t python
@@ -27,17 +27,17 @@ test: ## Everything that has to hold, in minutes
 	$(MAKE) --no-print-directory deploy-check
 	$(MAKE) --no-print-directory fuzz
 
-test-postgres: postgres ## What differs by engine, on a PostgreSQL server of its own
+test-postgres: servers ## What differs by engine, on a PostgreSQL server of its own
 	$(ON_POSTGRES) --package store --package api --package jobs --package runner --package bifrost $(NOT_SQLITE)
 
-postgres:
+servers: ## Installs PostgreSQL, Redis and what else tests start, from Debian's packages
 	@testkit/servers/install.sh
 
 check: format lint tidy types test ## What CI runs, and the long forms of the tests
 	BIFROST_FULL=1 $(CARGO) $(TEST) --package bifrost --package store --package api $(NOT_POSTGRES)
 	BIFROST_IMPORT_CASES=5000 $(PYTHON) -m unittest discover -s python/tests -t python -p 'test_import_differential.py'
 
-proofs: postgres ## That organizations are kept apart: docs/security.md says what each one shows
+proofs: servers ## That organizations are kept apart: docs/security.md says what each one shows
 	$(CARGO) $(TEST) --package store --package api --test isolation --test churn --lib $(NOT_POSTGRES)
 	$(CARGO) $(TEST) --package bifrost --test canaries $(NOT_POSTGRES)
 	$(ON_POSTGRES) --package store --package api --test isolation --test churn --test postgres --lib $(NOT_SQLITE)
@@ -82,4 +82,4 @@ bench: ## The figures of the README, measured here
 	$(CARGO) build --quiet --release --package bifrost
 	$(CARGO) xtask servers --durable -- $(PYTHON) bench/run.py
 
-.PHONY: help demo test test-postgres postgres check proofs fuzz deploy-check format lint types tidy bench
+.PHONY: help demo test test-postgres servers check proofs fuzz deploy-check format lint types tidy bench

@@ -1,9 +1,41 @@
 //! The account that servers run under: some refuse to run as root.
 
-use std::{fs, os::unix::fs::chown, path::Path, process::Command};
+use std::{
+    fs,
+    os::unix::fs::chown,
+    path::Path,
+    process::{Child, Command},
+    sync::{
+        OnceLock,
+        mpsc::{Sender, channel},
+    },
+};
+
+type Order = (Command, Sender<std::io::Result<Child>>);
+
+/// Gives the orders of [`start`] to the one thread that carries them out.
+static STARTER: OnceLock<Sender<Order>> = OnceLock::new();
 
 /// Whom to become, if we are root.
 const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
+
+/// Starts a command of [`ordinary`] from a thread that lives as long as this process, because the
+/// command dies with the thread that starts it.
+pub fn start(command: Command) -> Child {
+    let starter = STARTER.get_or_init(|| {
+        let (orders, incoming) = channel::<Order>();
+        std::thread::spawn(move || {
+            for (mut command, reply) in incoming {
+                // Whoever ordered waits for it.
+                let _heard = reply.send(command.spawn());
+            }
+        });
+        orders
+    });
+    let (reply, started) = channel();
+    starter.send((command, reply)).expect("the starter lives");
+    started.recv().expect("an answer").expect("the server starts")
+}
 
 /// A command that runs `program` as an ordinary user and dies with the thread that starts it.
 pub fn ordinary(program: impl AsRef<Path>) -> Command {

@@ -31,13 +31,10 @@ impl PgBouncer {
             users.display()
         );
         fs::write(&settings, text).expect("written");
-        let mut child = account::ordinary("pgbouncer")
-            .arg(&settings)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("pgbouncer runs: `apt-get install pgbouncer`");
+        let mut command = account::ordinary("pgbouncer");
+        command.arg(&settings);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = account::start(command);
         let there = port::wait_for(port, || child.try_wait().expect("asked").is_none());
         assert!(there, "PgBouncer did not start: is it installed? `apt-get install pgbouncer`");
         Self { _directory: directory, port, child }

@@ -94,13 +94,9 @@ fn run(directory: &Path, options: &PostgresOptions, port: u16) -> Child {
     for setting in settings.chain(fast).chain(options.settings.iter().cloned()) {
         command.args(["-c", &setting]);
     }
-    let mut child = command
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().expect("a log"))
-        .stderr(log)
-        .spawn()
-        .expect("postgres starts");
+    command.current_dir(directory).stdin(Stdio::null());
+    command.stdout(log.try_clone().expect("a log")).stderr(log);
+    let mut child = account::start(command);
     let mut alive = || child.try_wait().expect("asked").is_none();
     // It listens before it lets anybody in.
     let there = port::wait_for(port, &mut alive) && port::wait_until(|| accepts(port), alive);
