@@ -40,10 +40,13 @@ fn instance(lines: u32) -> (TempDir, PathBuf) {
         done(&run(&data, &["create-organization", "--slug", slug, "--name", slug]));
     }
     let sql = format!(
-        "INSERT INTO executions SELECT id, x'01020304050607080102030405060708', 'w', 'succeeded', '{{}}', NULL,
-            NULL, '[]', 1, NULL, 'operator', NULL, NULL, 1, 1, 1 FROM organizations;
+        "INSERT INTO executions (organization_id, id, workflow, status, inputs_json, modules_json,
+            attempt, requested_by, created_at, started_at, finished_at)
+        SELECT id, x'01020304050607080102030405060708', 'w', 'succeeded', '{{}}', '[]', 1, 'operator',
+            1, 1, 1 FROM organizations;
         WITH RECURSIVE n (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < {lines})
-        INSERT INTO execution_logs SELECT id, x'01020304050607080102030405060708', seq, seq, 'info',
+        INSERT INTO execution_logs (organization_id, execution_id, seq, time, level, message)
+        SELECT id, x'01020304050607080102030405060708', seq, seq, 'info',
             'line ' || seq || ' of ' || slug FROM organizations, n;"
     );
     let script = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])";
