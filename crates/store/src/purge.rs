@@ -50,7 +50,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     (
         "queue_lanes",
         "DELETE FROM queue_lanes WHERE organization_id = $1 AND virtual_time IN (
-            SELECT some.virtual_time FROM queue_lanes AS some WHERE some.organization_id = $1
+            SELECT these.virtual_time FROM queue_lanes AS these WHERE these.organization_id = $1
             LIMIT $2)",
     ),
     (
@@ -73,19 +73,19 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     (
         "schedule_checks",
         "DELETE FROM schedule_checks WHERE organization_id = $1 AND organization_id IN (
-            SELECT some.organization_id FROM schedule_checks AS some
-            WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.organization_id FROM schedule_checks AS these
+            WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
         "schedule_ticks",
         "DELETE FROM schedule_ticks WHERE organization_id = $1 AND schedule_id IN (
-            SELECT some.schedule_id FROM schedule_ticks AS some WHERE some.organization_id = $1
+            SELECT these.schedule_id FROM schedule_ticks AS these WHERE these.organization_id = $1
             LIMIT $2)",
     ),
     (
         "schedules",
         "DELETE FROM schedules WHERE organization_id = $1 AND id IN (
-            SELECT some.id FROM schedules AS some WHERE some.organization_id = $1 LIMIT $2)",
+            SELECT these.id FROM schedules AS these WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
         "workflows",
