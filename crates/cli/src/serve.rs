@@ -59,8 +59,8 @@ impl Server {
         options.data.create_directory()?;
         let store = Store::create(&options.data.database_url).await?;
         store.require_imported().await?;
-        store.unlock(options.data.master_key.clone(), SystemClock.now()).await?;
         check_walls(&store, options.isolation).await?;
+        store.unlock(options.data.master_key.clone(), SystemClock.now()).await?;
         api::metrics::start();
         let cache = start_cache(&options.data).await;
         let runner = start_runner(&options, store.clone(), cache.clone()).await?;
