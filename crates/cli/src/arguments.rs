@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use domain::Slug;
+use domain::{Slug, network::PrivateHosts};
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Runs Python automations for many organizations from one code base.
@@ -99,6 +99,9 @@ pub struct ServeOptions {
     /// What to do when a wall between organizations is missing [default: required]
     #[arg(long, env = "BIFROST_ISOLATION")]
     pub isolation: Option<Isolation>,
+    /// Private hosts that workflows may reach all the same, as `host:port,…` [default: none]
+    #[arg(long, env = "BIFROST_EGRESS_ALLOW_PRIVATE", value_name = "HOST:PORT,…")]
+    pub egress_allow_private: Option<PrivateHosts>,
 }
 
 /// What to do when a wall is missing.
@@ -344,6 +347,9 @@ pub struct ImportOptions {
 pub struct DoctorOptions {
     #[command(flatten)]
     pub places: Places,
+    /// Private hosts that workflows may reach, as `serve` has them
+    #[arg(long, env = "BIFROST_EGRESS_ALLOW_PRIVATE", value_name = "HOST:PORT,…")]
+    pub egress_allow_private: Option<PrivateHosts>,
     /// Python interpreter, 3.11 or later
     #[arg(long, env = "BIFROST_PYTHON")]
     pub python: Option<PathBuf>,

@@ -1,8 +1,9 @@
 //! Where a value comes from: flag, then variable (both by clap), then `bifrost.toml`, then default.
 
-use crate::arguments::{Isolation, Places, Role, ServeOptions};
+use crate::arguments::{DoctorOptions, Isolation, Places, Role, ServeOptions};
 use anyhow::{Context, bail};
 use cache::Address;
+use domain::network::PrivateHosts;
 use serde::Deserialize;
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -35,6 +36,8 @@ pub struct Serve {
     pub linger: Duration,
     /// What to do when a wall is missing.
     pub isolation: Isolation,
+    /// Private hosts that workflows may reach.
+    pub private_hosts: PrivateHosts,
 }
 
 /// Where the data is.
@@ -70,6 +73,7 @@ struct Configured {
     drain_seconds: Option<u32>,
     linger_seconds: Option<u32>,
     isolation: Option<Isolation>,
+    egress_allow_private: Option<String>,
 }
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
@@ -87,6 +91,7 @@ impl ServeOptions {
         Ok(Serve {
             linger: Duration::from_secs(linger.into()),
             isolation: self.isolation.or(configured.isolation).unwrap_or(Isolation::Required),
+            private_hosts: private_hosts(self.egress_allow_private, &configured)?,
             public_url: public_url(self.public_url.or(configured.public_url.clone()))?,
             listen: self.listen.or(configured.listen).unwrap_or(LISTEN),
             probe_listen: self.probe_listen.or(configured.probe_listen),
@@ -97,6 +102,15 @@ impl ServeOptions {
             data: data(self.places, configured)?,
         })
     }
+}
+
+fn private_hosts(
+    given: Option<PrivateHosts>,
+    configured: &Configured,
+) -> anyhow::Result<PrivateHosts> {
+    let configured = configured.egress_allow_private.as_deref();
+    let read = || configured.unwrap_or_default().parse().context("`egress_allow_private`");
+    given.map_or_else(read, Ok)
 }
 
 /// A URL of scheme and host is all that links and cookies need.
@@ -111,6 +125,14 @@ fn public_url(url: Option<String>) -> anyhow::Result<Option<String>> {
         _ => bail!(
             "`{url}` is no public URL; give scheme and host, as in https://bifrost.example.com"
         ),
+    }
+}
+
+impl DoctorOptions {
+    /// Decides which private hosts workflows may reach.
+    pub fn private_hosts(&self) -> anyhow::Result<PrivateHosts> {
+        let configured = read(self.places.config.as_deref())?;
+        private_hosts(self.egress_allow_private.clone(), &configured)
     }
 }
 
@@ -233,6 +255,27 @@ mod tests {
         let refused = places("http://:s3cret@cache").resolve().expect_err("refused");
         let told = format!("{refused:#}");
         assert!(told.contains("redis+cluster://") && !told.contains("s3cret"), "{told}");
+    }
+
+    #[test]
+    fn private_hosts_come_from_the_flag_or_the_file_and_have_to_be_readable() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("some.toml");
+        let decide = |flag: Option<&str>, file: &str| {
+            std::fs::write(&path, file).expect("written");
+            let places = Places { config: Some(path.clone()), ..Places::default() };
+            let flag = flag.map(|pairs| pairs.parse().expect("pairs"));
+            let options =
+                ServeOptions { places, egress_allow_private: flag, ..ServeOptions::default() };
+            options.resolve().map(|serve| serve.private_hosts.to_string())
+        };
+        let file = "egress_allow_private = \"db.internal:5432\"\n";
+        assert_eq!(decide(None, "").expect("none"), "");
+        assert_eq!(decide(None, file).expect("of the file"), "db.internal:5432");
+        assert_eq!(decide(Some("10.0.0.7:80"), file).expect("of the flag"), "10.0.0.7:80");
+        let refused = decide(None, "egress_allow_private = \"10.0.0.0/8\"\n");
+        let told = format!("{:#}", refused.expect_err("a network is no host"));
+        assert!(told.contains("write `host:port`"), "{told}");
     }
 
     #[test]

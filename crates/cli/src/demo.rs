@@ -12,6 +12,7 @@ use crate::{
     talk,
 };
 use anyhow::{Context, ensure};
+use domain::network::PrivateHosts;
 use person::{Person, Run};
 use screen::Screen;
 use serde_json::{Value, json};
@@ -78,6 +79,7 @@ fn serve_options(options: &DemoOptions, directory: std::path::PathBuf) -> Serve 
         drain: Duration::from_secs(5),
         linger: Duration::ZERO,
         isolation: Isolation::Required,
+        private_hosts: PrivateHosts::default(),
     }
 }
 

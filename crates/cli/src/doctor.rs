@@ -15,7 +15,7 @@ struct Finding {
 
 /// Looks at everything and exits with 1 if anything is wrong.
 pub async fn run(options: DoctorOptions) -> anyhow::Result<ExitCode> {
-    let findings = match options.places.clone().resolve() {
+    let mut findings = match options.places.clone().resolve() {
         Err(error) => vec![Finding { what: "configuration", result: Err(format!("{error:#}")) }],
         Ok(data) => vec![
             Finding { what: "configuration", result: Ok(data.directory.display().to_string()) },
@@ -27,6 +27,7 @@ pub async fn run(options: DoctorOptions) -> anyhow::Result<ExitCode> {
             Finding { what: "isolation", result: Ok(isolation().to_owned()) },
         ],
     };
+    findings.extend(private_hosts(&options));
     tell(&findings, options.json);
     let sound = findings.iter().all(|finding| finding.result.is_ok());
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(1) })
@@ -50,6 +51,16 @@ fn directory(data: &Data) -> Result<String, String> {
             Err(format!("`{shown}` cannot be written ({error}); change its owner or mode"))
         }
     }
+}
+
+/// A hole that the operator made is shown; there is nothing to say without one.
+fn private_hosts(options: &DoctorOptions) -> Option<Finding> {
+    let result = match options.private_hosts() {
+        Ok(hosts) if hosts.is_empty() => return None,
+        Ok(hosts) => Ok(format!("workflows of every organization may reach {hosts}")),
+        Err(error) => Err(format!("{error:#}")),
+    };
+    Some(Finding { what: "private hosts", result })
 }
 
 async fn database(data: &Data) -> Result<String, String> {

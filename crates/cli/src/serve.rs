@@ -66,6 +66,7 @@ impl Server {
         check_walls(&store, options.isolation).await?;
         store.unlock(options.data.master_key.clone(), SystemClock.now()).await?;
         api::metrics::start();
+        runner::egress::describe();
         let cache = start_cache(&options.data).await;
         let runner = start_runner(&options, store.clone(), cache.clone()).await?;
         let parts = Parts {
@@ -200,6 +201,7 @@ async fn start_runner(options: &Serve, store: Store, cache: Cache) -> anyhow::Re
     let mut set = RunnerOptions::new(&options.data.directory);
     set.python = options.python.clone();
     set.cache = Some(cache);
+    set.private_hosts = options.private_hosts.clone();
     Ok(Runner::start(set, store).await?)
 }
 

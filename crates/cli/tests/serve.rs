@@ -154,3 +154,25 @@ fn what_keeps_a_server_from_starting_is_told() {
     refused(&["--python", "/nowhere/python3"], "/nowhere/python3");
     refused(&["--config", "/nowhere.toml"], "/nowhere.toml");
 }
+
+#[test]
+fn the_doctor_shows_private_hosts_that_workflows_may_reach_and_else_says_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let doctor = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_bifrost"))
+            .args(["doctor", "--data-dir"])
+            .arg(directory.path())
+            .args(arguments)
+            .output()
+            .unwrap();
+        let told = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        (output.status.code(), told.concat())
+    };
+    let (code, told) = doctor(&[]);
+    assert!(code == Some(0) && !told.contains("private hosts"), "{told}");
+    let (code, told) = doctor(&["--egress-allow-private", "DB.internal:5432, [::1]:80"]);
+    assert!(code == Some(0) && told.contains("ok   private hosts"), "{told}");
+    assert!(told.contains("[::1]:80") && told.contains("db.internal:5432"), "{told}");
+    let (code, told) = doctor(&["--egress-allow-private", "10.0.0.0/8"]);
+    assert!(code == Some(2) && told.contains("write `host:port`"), "{told}");
+}

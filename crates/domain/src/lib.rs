@@ -12,6 +12,7 @@ pub mod fair;
 pub mod file_path;
 pub mod ids;
 pub mod module_name;
+pub mod network;
 pub mod retry;
 pub mod schedule;
 pub mod scope;

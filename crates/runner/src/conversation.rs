@@ -3,6 +3,7 @@
 use crate::{
     RunRequest,
     calls::Calls,
+    egress::{Teller, Traffic, WayOut},
     execution::{Started, Tools},
     frames::{self, Call, Outgoing},
     listening::Listener,
@@ -36,13 +37,14 @@ pub(crate) struct Held {
     pub modules: Vec<LoadedModule>,
     pub logs: Vec<LogLine>,
     pub log_lines_lost: u64,
+    pub traffic: Traffic,
 }
 
 /// Talks with the child until it is gone and its log is kept.
 pub(crate) async fn converse(
     tools: &Tools<'_>,
     request: &RunRequest,
-    started: Started,
+    (started, way_out): (Started, WayOut),
     opening: Vec<Bytes>,
 ) -> Held {
     let masking = Arc::new(Masking::default());
@@ -51,14 +53,18 @@ pub(crate) async fn converse(
     let seen = &mut modules;
     let talk = async move {
         let kept = Kept { gate: &gate, masking: &masking, modules: seen };
-        let ending = talk(tools, request, started, opening, kept).await;
+        let (log, masking, sources) = (&gate, &*masking, tools.sources);
+        let teller = Teller { log, masking, sources, access: &request.access };
+        let talk = Box::pin(talk(tools, request, started, opening, kept));
+        let (ending, traffic) = way_out.during(&teller, talk).await;
         gate.close(now()).await;
-        Ending { end: masking.end(ending.end).await, ..ending }
+        (Ending { end: masking.end(ending.end).await, ..ending }, traffic)
     };
     let (sources, access, execution) = (tools.sources, &request.access, request.execution);
     let keeper = Keeper { sources, access, execution };
-    let (ending, (logs, log_lines_lost)) = tokio::join!(talk, logs::deliver(lines, keeper));
-    Held { ending, modules, logs, log_lines_lost }
+    let ((ending, traffic), (logs, log_lines_lost)) =
+        tokio::join!(talk, logs::deliver(lines, keeper));
+    Held { ending, modules, logs, log_lines_lost, traffic }
 }
 
 /// Keeps the log of one run in the store.
@@ -92,7 +98,7 @@ async fn talk(
     kept: Kept<'_>,
 ) -> Ending {
     let Kept { gate, masking, modules } = kept;
-    let Started { mut child, socket, output } = started;
+    let Started { mut child, socket, output, .. } = started;
     let deadline = Instant::now() + request.limits.timeout;
     let (reading, writing) = socket.into_split();
     let (call, calls) = mpsc::channel(WAITING);

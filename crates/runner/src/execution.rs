@@ -4,6 +4,7 @@ use crate::{
     RunReport, RunRequest, Timings,
     bundles::{Bundle, Bundles, NoBundle, Wanted},
     conversation::{Held, converse},
+    egress::{Egress, Policy, WayOut},
     frames::{
         ChildLimits, EntryInfo, ExecutionInfo, OrganizationFrame, Outgoing, Start, StartRun,
         large_frames,
@@ -18,8 +19,9 @@ use crate::{
     zygote::{Child, Pool},
 };
 use bytes::Bytes;
-use domain::{Scope, analysis::Analyser};
+use domain::{Scope, analysis::Analyser, network::AllowedHosts};
 use std::{
+    net::TcpListener,
     os::fd::{AsFd, BorrowedFd},
     sync::Arc,
 };
@@ -35,6 +37,7 @@ pub(crate) struct Tools<'a> {
     pub sources: &'a Sources,
     pub analyser: &'a dyn Analyser,
     pub scratches: &'a Scratches,
+    pub egress: &'a Egress,
 }
 
 /// The bundles of one run.
@@ -48,6 +51,8 @@ pub(crate) struct Started {
     pub child: Child,
     pub socket: UnixStream,
     pub output: pipe::Receiver,
+    /// Where it connects to reach the network, if its place has such a thing.
+    pub network: Option<TcpListener>,
 }
 
 /// Runs one execution to its end.
@@ -58,10 +63,11 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
     let opening = opening(&request, &scratch)?;
     let files = load(tools.bundles, &request).await?;
     let loaded = Instant::now();
-    let started = start(tools.runs, &files, scratch).await?;
+    let mut started = start(tools.runs, &files, scratch).await?;
     drop(files);
+    let way_out = WayOut::open(started.network.take(), policy(&tools, &request))?;
     let forked = Instant::now();
-    let held = converse(&tools, &request, started, opening).await;
+    let held = converse(&tools, &request, (started, way_out), opening).await;
     if !held.modules.is_empty() {
         tools.bundles.learn(&held.modules);
     }
@@ -73,8 +79,13 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
         finish: ended.elapsed(),
     };
     let outcome = outcome(held.ending, request.limits.timeout);
-    let Held { modules, logs, log_lines_lost, .. } = held;
-    Ok(RunReport { outcome, modules, logs, log_lines_lost, timings })
+    let Held { modules, logs, log_lines_lost, traffic, .. } = held;
+    Ok(RunReport { outcome, modules, logs, log_lines_lost, traffic, timings })
+}
+
+fn policy(tools: &Tools<'_>, request: &RunRequest) -> Policy {
+    let allowed = AllowedHosts::new(&request.allowed_hosts);
+    Policy { egress: tools.egress.clone(), allowed }
 }
 
 /// The organization comes from the access; the rest of the request only describes it.
@@ -164,5 +175,5 @@ async fn start(runs: &Pool, files: &Files, scratch: Arc<Scratch>) -> Result<Star
     let mut descriptors: Vec<BorrowedFd<'_>> = vec![theirs.as_fd(), written.as_fd()];
     descriptors.extend(memory.iter().map(|file| file.as_fd()));
     let child = runs.spawn(&descriptors, Some(scratch)).await?;
-    Ok(Started { child, socket, output })
+    Ok(Started { child, socket, output, network: None })
 }

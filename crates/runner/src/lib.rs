@@ -6,6 +6,7 @@
 //! the `control` channel →
 //! `conversation`: `listening` reads its `frames`, `calls` answers the SDK, `logs` and `output` keep what it says,
 //! without the secrets that `masking` knows
+//! and `egress` is its way to the network
 //! → `watching` ends it in time → `outcome` says how it went. The Python side is `python/`, and
 //! `docs/runtime-protocol.md` is what both keep to.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
@@ -16,6 +17,7 @@ mod bundles;
 mod calls;
 mod control;
 mod conversation;
+pub mod egress;
 mod execution;
 mod frames;
 mod listening;

@@ -1,5 +1,6 @@
 //! What is asked of the runner, and what it answers.
 
+use crate::egress::Traffic;
 use domain::{
     Access, ExecutionId, OrganizationId, Slug, UserId,
     execution::{LoadedModule, LogLine, Outcome},
@@ -31,6 +32,8 @@ pub struct RunRequest {
     pub entry: Entry,
     /// The inputs object as JSON text, at most 16 MiB.
     pub inputs: String,
+    /// Whom it may reach: `network.allowed_hosts` of its organization.
+    pub allowed_hosts: Vec<String>,
     /// How far it may go.
     pub limits: RunLimits,
     /// The generation of the organization's files at the claim; `None` for a run in Global.
@@ -94,6 +97,8 @@ pub struct RunReport {
     pub logs: Vec<LogLine>,
     /// Lines of its log that could not be kept because the store refused them.
     pub log_lines_lost: u64,
+    /// What it did on the network.
+    pub traffic: Traffic,
     /// Where the time went.
     pub timings: Timings,
 }

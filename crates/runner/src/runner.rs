@@ -4,6 +4,7 @@ use crate::{
     NoPython, NotStarted, Python, RunReport, RunRequest, ZygoteFailed,
     analyser::ChildAnalyser,
     bundles::{Bundles, Wanted},
+    egress::Egress,
     execution::{self, Tools},
     runtime_files,
     scratch::Scratches,
@@ -11,7 +12,7 @@ use crate::{
     zygote::{Kind, Launch, Pool},
 };
 use cache::Cache;
-use domain::{Access, Scope, analysis::Analyser};
+use domain::{Access, Scope, analysis::Analyser, network::PrivateHosts};
 use std::{io, path::PathBuf, sync::Arc, time::Instant};
 use store::Store;
 
@@ -32,6 +33,8 @@ pub struct RunnerOptions {
     pub cache: Option<Cache>,
     /// Forks after which a zygote is replaced.
     pub forks_per_zygote: u64,
+    /// Private hosts that runs may reach, by the operator's word.
+    pub private_hosts: PrivateHosts,
 }
 
 impl RunnerOptions {
@@ -43,6 +46,7 @@ impl RunnerOptions {
             bundle_memory: 128 * 1024 * 1024,
             cache: None,
             forks_per_zygote: 10_000,
+            private_hosts: PrivateHosts::default(),
         }
     }
 }
@@ -79,6 +83,7 @@ struct Inner {
     sources: Sources,
     analyser: ChildAnalyser,
     scratches: Scratches,
+    egress: Egress,
 }
 
 impl Runner {
@@ -98,7 +103,8 @@ impl Runner {
         let bundles =
             Bundles::new(sources.clone(), options.bundle_memory, tools.clone(), runs.clone());
         let analyser = ChildAnalyser::new(tools);
-        let inner = Inner { python, runs, bundles, sources, analyser, scratches };
+        let egress = Egress::new(options.private_hosts);
+        let inner = Inner { python, runs, bundles, sources, analyser, scratches, egress };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -110,8 +116,8 @@ impl Runner {
         &self,
         request: RunRequest,
     ) -> impl Future<Output = Result<RunReport, NotStarted>> + Send {
-        let Inner { runs, bundles, sources, analyser, scratches, .. } = &*self.inner;
-        execution::run(Tools { bundles, runs, sources, analyser, scratches }, request)
+        let Inner { runs, bundles, sources, analyser, scratches, egress, .. } = &*self.inner;
+        execution::run(Tools { bundles, runs, sources, analyser, scratches, egress }, request)
     }
 
     /// Builds Global's bundle, which every run needs, before anybody waits for it. When that fails

@@ -2,7 +2,7 @@
 
 use cache::Cache;
 use domain::{
-    Access, ConfigKey, ExecutionId, FilePath, Scope, Timestamp, analysis::Workflow,
+    Access, ConfigKey, ExecutionId, FilePath, Scope, Timestamp, analysis::Workflow, audit::Event,
     execution::LogLine,
 };
 use std::{collections::HashMap, sync::Arc};
@@ -113,6 +113,11 @@ impl Sources {
         lines: &[LogLine],
     ) -> Result<(), StoreError> {
         self.store.scoped(access).append_logs(execution, lines).await
+    }
+
+    /// Keeps what a run was kept from, in the audit of its organization.
+    pub(crate) async fn refused(&self, access: &Access, event: Event) -> Result<(), StoreError> {
+        self.store.scoped(access).audit_denied(event, now()).await
     }
 
     /// A file's content; `None` if there is none.

@@ -136,7 +136,8 @@ impl Worker {
 
     async fn finish(&self, held: &Held, report: RunReport) {
         let execution = held.claim.execution;
-        tracing::debug!(%execution, timings = ?report.timings, "run ended");
+        let (timings, traffic) = (report.timings, report.traffic);
+        tracing::debug!(%execution, ?timings, ?traffic, "run ended");
         let finished = Finished {
             outcome: report.outcome,
             modules: report.modules,
@@ -180,6 +181,7 @@ fn request(claim: &Claim, cancel: &CancellationToken) -> Result<RunRequest, Fail
         user: claim.user.clone().map(|(id, email, name)| UserInfo { id, email, name }),
         entry: Entry { module: entry.module, function: entry.function },
         inputs: claim.inputs.clone(),
+        allowed_hosts: settings.network.allowed_hosts.clone(),
         limits: RunLimits {
             // What a workflow asks for cannot go beyond what its organization allows.
             timeout: Duration::from_secs(seconds.min(settings.executions.timeout_seconds).into()),
@@ -202,6 +204,7 @@ fn ended(status: Status, failure: Failure) -> RunReport {
         modules: Vec::new(),
         logs: Vec::new(),
         log_lines_lost: 0,
+        traffic: crate::egress::Traffic::default(),
         timings: crate::Timings::default(),
     }
 }

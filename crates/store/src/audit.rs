@@ -167,6 +167,13 @@ fn values(owner: Scope, entry: Entry, hash: String) -> [sea_orm::Value; 13] {
 }
 
 impl Scoped {
+    /// Adds an entry where nothing else changes: whoever asks was kept from something.
+    pub async fn audit_denied(&self, event: Event, now: Timestamp) -> Result<(), StoreError> {
+        let write = self.write().await?;
+        write.audit(self.scope(), self.access().actor(), event, now).await?;
+        write.commit().await
+    }
+
     /// Entries of the asking organization, newest first.
     pub async fn audit_entries(&self, list: ListAudit) -> Result<Vec<Audited>, StoreError> {
         let (from, to) = action_range(list.action.as_deref());

@@ -65,6 +65,7 @@ impl Stage {
             user: None,
             entry: Entry { module: "main".to_owned(), function: "run".to_owned() },
             inputs: "{}".to_owned(),
+            allowed_hosts: vec!["*".to_owned()],
             limits: RunLimits {
                 timeout: Duration::from_secs(60),
                 memory_mb: 512,

@@ -1,0 +1,5 @@
+//! Hosts, patterns and addresses against tables by hand and naive models.
+
+mod addresses;
+mod hosts;
+mod patterns;
