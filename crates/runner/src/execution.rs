@@ -4,6 +4,7 @@ use crate::{
     RunReport, RunRequest, Timings,
     bundles::{Bundle, Bundles, NoBundle, Wanted},
     conversation::{Held, converse},
+    environments::{Environment, Environments, ForRun},
     frames::{
         ChildLimits, EntryInfo, ExecutionInfo, OrganizationFrame, Outgoing, Start, StartRun,
         large_frames,
@@ -15,7 +16,7 @@ use crate::{
     scratch::{Scratch, Scratches},
     sources::Sources,
     tools::socket_pair,
-    zygote::{Child, Pool},
+    zygote::{Child, Pools, Wants},
 };
 use bytes::Bytes;
 use domain::{Scope, analysis::Analyser};
@@ -31,7 +32,8 @@ use tokio::{
 /// What every run needs of the runner.
 pub(crate) struct Tools<'a> {
     pub bundles: &'a Bundles,
-    pub runs: &'a Pool,
+    pub runs: &'a Arc<Pools>,
+    pub environments: &'a Environments,
     pub sources: &'a Sources,
     pub analyser: &'a dyn Analyser,
     pub scratches: &'a Scratches,
@@ -48,6 +50,8 @@ pub(crate) struct Started {
     pub child: Child,
     pub socket: UnixStream,
     pub output: pipe::Receiver,
+    /// What its log begins with.
+    pub warning: Option<String>,
 }
 
 /// Runs one execution to its end.
@@ -57,14 +61,16 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
     let scratch = Arc::new(tools.scratches.make().map_err(NotStarted::Scratch)?);
     let opening = opening(&request, &scratch)?;
     let files = load(tools.bundles, &request).await?;
+    let packages = packages(&tools, &request, &files).await;
     let loaded = Instant::now();
-    let started = start(tools.runs, &files, scratch).await?;
+    let started = start(&tools, &files, &packages, scratch).await?;
     drop(files);
     let forked = Instant::now();
     let held = converse(&tools, &request, started, opening).await;
-    if !held.modules.is_empty() {
-        tools.bundles.learn(&held.modules);
+    if !held.modules.modules.is_empty() {
+        tools.bundles.learn(&held.modules.modules);
     }
+    learn(&tools, &packages, &held.modules.packages);
     let ended = held.ending.known;
     let timings = Timings {
         bundle: loaded - begun,
@@ -74,6 +80,7 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
     };
     let outcome = outcome(held.ending, request.limits.timeout);
     let Held { modules, logs, log_lines_lost, .. } = held;
+    let modules = modules.modules;
     Ok(RunReport { outcome, modules, logs, log_lines_lost, timings })
 }
 
@@ -155,7 +162,33 @@ impl From<NoBundle> for NotStarted {
     }
 }
 
-async fn start(runs: &Pool, files: &Files, scratch: Arc<Scratch>) -> Result<Started, NotStarted> {
+/// The packages of the organization's file, else of Global's. Waits while they are being built;
+/// a run that is to stop does not, and ends by itself.
+async fn packages(tools: &Tools<'_>, request: &RunRequest, files: &Files) -> ForRun {
+    let own = files.own.as_ref().and_then(|own| own.requirements.as_ref());
+    let wanted = own.or(files.global.requirements.as_ref());
+    tokio::select! {
+        packages = tools.environments.for_run(wanted) => packages,
+        () = request.cancel.cancelled() => ForRun::default(),
+    }
+}
+
+/// Has zygotes to come import what was imported, if it often is.
+fn learn(tools: &Tools<'_>, packages: &ForRun, imported: &[String]) {
+    let Some(environment) = packages.environment.clone().filter(|_| packages.ahead) else { return };
+    let learning = tools.environments.learning();
+    if !imported.is_empty() && learning.learn(&environment.id, imported) {
+        let (runs, ahead) = (tools.runs.clone(), learning.chosen(&environment.id));
+        tokio::spawn(async move { runs.renew(&environment, ahead).await });
+    }
+}
+
+async fn start(
+    tools: &Tools<'_>,
+    files: &Files,
+    packages: &ForRun,
+    scratch: Arc<Scratch>,
+) -> Result<Started, NotStarted> {
     let (socket, theirs) = socket_pair()?;
     let (output, written) = output::pair()?;
     let bundles: Vec<_> = std::iter::once(&files.global).chain(&files.own).collect();
@@ -163,6 +196,12 @@ async fn start(runs: &Pool, files: &Files, scratch: Arc<Scratch>) -> Result<Star
         bundles.iter().flat_map(|bundle| [bundle.file.clone(), bundle.codes()]).collect();
     let mut descriptors: Vec<BorrowedFd<'_>> = vec![theirs.as_fd(), written.as_fd()];
     descriptors.extend(memory.iter().map(|file| file.as_fd()));
-    let child = runs.spawn(&descriptors, Some(scratch)).await?;
-    Ok(Started { child, socket, output })
+    let environment = packages.environment.as_ref();
+    let chosen =
+        |environment: &Arc<Environment>| tools.environments.learning().chosen(&environment.id);
+    let ahead = environment.filter(|_| packages.ahead).map(chosen);
+    let hides = |name: &str| bundles.iter().any(|bundle| bundle.offers(name));
+    let wants = Wants { environment, ahead, hides: &hides };
+    let child = tools.runs.spawn(wants, &descriptors, Some(scratch)).await?;
+    Ok(Started { child, socket, output, warning: packages.warning.clone() })
 }

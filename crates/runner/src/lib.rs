@@ -16,6 +16,7 @@ mod bundles;
 mod calls;
 mod control;
 mod conversation;
+mod environments;
 mod execution;
 mod frames;
 mod listening;
@@ -36,6 +37,7 @@ mod watching;
 mod worker;
 mod zygote;
 
+pub use environments::{EnvironmentOptions, NoUv, Preload, Uv};
 pub use python::{NoPython, Python};
 pub use request::{
     Entry, NotStarted, OrganizationInfo, RunLimits, RunReport, RunRequest, Timings, UserInfo,

@@ -4,19 +4,30 @@ use crate::{
     NoPython, NotStarted, Python, RunReport, RunRequest, ZygoteFailed,
     analyser::ChildAnalyser,
     bundles::{Bundles, Wanted},
+    environments::{EnvironmentOptions, Environments},
     execution::{self, Tools},
     runtime_files,
     scratch::Scratches,
     sources::Sources,
-    zygote::{Kind, Launch, Pool},
+    zygote::{Kind, Launch, Pool, Pools},
 };
 use cache::Cache;
-use domain::{Access, Scope, analysis::Analyser};
-use std::{io, path::PathBuf, sync::Arc, time::Instant};
+use domain::{Access, Scope, analysis::Analyser, environment::Builder};
+use std::{
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use store::Store;
 
 /// Bytes of a cache that nobody gave: what was let go of the bundles' memory comes back from it.
 pub const CACHE_MEMORY: u64 = 32 * 1024 * 1024;
+
+/// How often zygotes that nobody needs are looked for, and memory is counted.
+const KEEPING: Duration = Duration::from_secs(15);
+/// How many times of that until packages that nobody needs are looked for: an hour.
+const SWEEP: u64 = 240;
 
 /// How to set up a [`Runner`].
 #[derive(Clone, Debug)]
@@ -32,6 +43,8 @@ pub struct RunnerOptions {
     pub cache: Option<Cache>,
     /// Forks after which a zygote is replaced.
     pub forks_per_zygote: u64,
+    /// How packages are had.
+    pub environments: EnvironmentOptions,
 }
 
 impl RunnerOptions {
@@ -43,6 +56,7 @@ impl RunnerOptions {
             bundle_memory: 128 * 1024 * 1024,
             cache: None,
             forks_per_zygote: 10_000,
+            environments: EnvironmentOptions::default(),
         }
     }
 }
@@ -74,7 +88,8 @@ pub struct Runner {
 
 struct Inner {
     python: Python,
-    runs: Arc<Pool>,
+    runs: Arc<Pools>,
+    environments: Environments,
     bundles: Bundles,
     sources: Sources,
     analyser: ChildAnalyser,
@@ -89,16 +104,20 @@ impl Runner {
             .map_err(|error| RunnerError::Files(options.data_dir.clone(), error))?;
         let scratches = Scratches::open(&options.data_dir)
             .map_err(|error| RunnerError::Scratch(options.data_dir.clone(), error))?;
-        let launch = Launch { python: python.executable.clone(), runtime };
-        let pool = |kind| Arc::new(Pool::new(kind, launch.clone(), options.forks_per_zygote));
-        let (runs, tools) = (pool(Kind::Run), pool(Kind::Tools));
+        let (data, set) = (&options.data_dir, options.environments);
+        let environments = Environments::open(data, python.clone(), set, store.clone())
+            .map_err(|error| RunnerError::Files(options.data_dir.clone(), error))?;
+        let executable = python.executable.clone();
+        let launch = Launch { python: executable, runtime, environment: None };
+        let tools = Arc::new(Pool::new(Kind::Tools, launch.clone(), options.forks_per_zygote));
+        let runs = Arc::new(Pools::new(launch, options.forks_per_zygote));
         tokio::try_join!(runs.ready(), tools.ready())?;
         let cache = options.cache.unwrap_or_else(|| Cache::memory(CACHE_MEMORY));
         let sources = Sources::new(store, cache);
         let bundles =
             Bundles::new(sources.clone(), options.bundle_memory, tools.clone(), runs.clone());
         let analyser = ChildAnalyser::new(tools);
-        let inner = Inner { python, runs, bundles, sources, analyser, scratches };
+        let inner = Inner { python, runs, environments, bundles, sources, analyser, scratches };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -110,8 +129,9 @@ impl Runner {
         &self,
         request: RunRequest,
     ) -> impl Future<Output = Result<RunReport, NotStarted>> + Send {
-        let Inner { runs, bundles, sources, analyser, scratches, .. } = &*self.inner;
-        execution::run(Tools { bundles, runs, sources, analyser, scratches }, request)
+        let Inner { runs, environments, bundles, sources, analyser, scratches, .. } = &*self.inner;
+        let tools = Tools { bundles, runs, environments, sources, analyser, scratches };
+        execution::run(tools, request)
     }
 
     /// Builds Global's bundle, which every run needs, before anybody waits for it. When that fails
@@ -132,6 +152,32 @@ impl Runner {
     /// Reads Python files without running them, for the rooms that write files.
     pub fn analyser(&self) -> Arc<dyn Analyser> {
         Arc::new(self.inner.analyser.clone())
+    }
+
+    /// Builds packages, for the rooms that write the files which ask for them.
+    pub fn environments(&self) -> Arc<dyn Builder> {
+        Arc::new(self.inner.environments.clone())
+    }
+
+    /// Lets go of zygotes and packages that nobody needs, and counts memory, until dropped.
+    pub async fn keep(&self) -> std::convert::Infallible {
+        let mut times = tokio::time::interval(KEEPING);
+        for beat in 0_u64.. {
+            times.tick().await;
+            self.inner.runs.let_go();
+            self.inner.runs.memory().await.show();
+            if beat.is_multiple_of(SWEEP) {
+                self.sweep().await;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Removes packages that nobody uses; how many environments.
+    pub async fn sweep(&self) -> usize {
+        let gone = self.inner.environments.let_go().await;
+        gone.inspect_err(|error| tracing::warn!(%error, "unused packages could not be removed"))
+            .unwrap_or(0)
     }
 
     /// The interpreter that runs workflows.

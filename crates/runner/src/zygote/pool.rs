@@ -1,7 +1,7 @@
 //! The one current zygote of a kind: started when needed, replaced when gone or worn out.
 
-use super::{Child, SpawnFailed, Zygote, ZygoteFailed};
-use crate::{memfile::MemFile, scratch::Scratch};
+use super::{Child, SpawnFailed, Zygote, ZygoteFailed, memory::Processes};
+use crate::{environments::Environment, memfile::MemFile, scratch::Scratch};
 use std::{
     os::fd::{AsFd, BorrowedFd},
     path::PathBuf,
@@ -40,6 +40,8 @@ pub(crate) struct Launch {
     pub python: PathBuf,
     /// The directory with `bifrost` and `bifrost_runtime`.
     pub runtime: PathBuf,
+    /// The packages its children can import. Nobody removes them meanwhile.
+    pub environment: Option<Arc<Environment>>,
 }
 
 /// Code objects a zygote is to hold ready.
@@ -64,11 +66,19 @@ pub(crate) struct Pool {
 struct Current {
     zygote: Option<Arc<Zygote>>,
     warm: Option<Warm>,
+    /// What is imported ahead.
+    ahead: Vec<String>,
 }
 
 impl Pool {
     pub(crate) fn new(kind: Kind, launch: Launch, worn_out: u64) -> Self {
         Self { kind, launch, worn_out, current: Mutex::default(), runs: AtomicU64::new(0) }
+    }
+
+    /// The same with what its zygotes hold ready and import ahead.
+    pub(crate) fn with(self, warm: Option<Warm>, ahead: Vec<String>) -> Self {
+        let current = Mutex::new(Current { zygote: None, warm, ahead });
+        Self { current, ..self }
     }
 
     /// Starts the zygote if there is none.
@@ -83,19 +93,36 @@ impl Pool {
         with: &[BorrowedFd<'_>],
         scratch: Option<Arc<Scratch>>,
     ) -> Result<Child, SpawnFailed> {
-        match self.try_spawn(with, scratch.clone()).await {
-            Err(SpawnFailed::Lost | SpawnFailed::Channel(_)) => self.try_spawn(with, scratch).await,
-            done => done,
+        self.spawn_if(&|_| true, with, scratch).await?.ok_or(SpawnFailed::Lost)
+    }
+
+    /// The same, if the packages that its zygote has imported fit; else none.
+    pub(crate) async fn spawn_if(
+        &self,
+        fits: &(dyn Fn(&[String]) -> bool + Sync),
+        with: &[BorrowedFd<'_>],
+        scratch: Option<Arc<Scratch>>,
+    ) -> Result<Option<Child>, SpawnFailed> {
+        for last in [false, true] {
+            let zygote = self.zygote().await?;
+            if !fits(zygote.packages()) {
+                return Ok(None);
+            }
+            match self.try_spawn(&zygote, with, scratch.clone()).await {
+                Err(SpawnFailed::Lost | SpawnFailed::Channel(_)) if !last => {}
+                done => return done.map(Some),
+            }
         }
+        Err(SpawnFailed::Lost)
     }
 
     async fn try_spawn(
         &self,
+        zygote: &Arc<Zygote>,
         with: &[BorrowedFd<'_>],
         scratch: Option<Arc<Scratch>>,
     ) -> Result<Child, SpawnFailed> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed).to_string();
-        let zygote = self.zygote().await?;
         let mut child = zygote.spawn(run, with, scratch).await?;
         match tokio::time::timeout(ANSWER_LIMIT, child.forked()).await {
             Ok(forked) => forked.map(|_pid| child),
@@ -121,12 +148,30 @@ impl Pool {
         if let Some(zygote) = current.zygote.as_ref().filter(usable) {
             return Ok(zygote.clone());
         }
-        let zygote = Zygote::start(&self.launch, self.kind).await?;
+        let zygote = Zygote::start(&self.launch, self.kind, &current.ahead).await?;
         if let Some(warm) = &current.warm {
             send_warm(&zygote, warm).await;
         }
         current.zygote = Some(zygote.clone());
         Ok(zygote)
+    }
+
+    /// Replaces the zygote by one that imports these ahead. Nobody waits for it: until it is ready
+    /// the present one forks.
+    pub(crate) async fn renew(&self, ahead: Vec<String>) -> Result<(), ZygoteFailed> {
+        let zygote = Zygote::start(&self.launch, self.kind, &ahead).await?;
+        let mut current = self.current.lock().await;
+        if let Some(warm) = &current.warm {
+            send_warm(&zygote, warm).await;
+        }
+        (current.zygote, current.ahead) = (Some(zygote), ahead);
+        Ok(())
+    }
+
+    /// The processes there are.
+    pub(crate) async fn processes(&self) -> Processes {
+        let current = self.current.lock().await;
+        current.zygote.as_ref().map(|zygote| zygote.processes()).unwrap_or_default()
     }
 }
 
