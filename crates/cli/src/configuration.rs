@@ -1,8 +1,11 @@
 //! Where a value comes from: flag, then variable (both by clap), then `bifrost.toml`, then default.
 
-use crate::arguments::{Isolation, Places, Role, ServeOptions};
+use crate::arguments::{
+    Isolation, PackageOptions, Places, PythonBuild, PythonPreload, Role, ServeOptions,
+};
 use anyhow::{Context, bail};
 use cache::Address;
+use runner::{EnvironmentOptions, Preload};
 use serde::Deserialize;
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -25,6 +28,8 @@ pub struct Serve {
     pub role: Role,
     /// Interpreter, if not the first on the path.
     pub python: Option<PathBuf>,
+    /// How packages are had.
+    pub environments: EnvironmentOptions,
     /// Executions at the same time.
     pub concurrency: u32,
     /// How long running executions may go on when the server stops.
@@ -63,6 +68,12 @@ struct Configured {
     role: Option<Role>,
     redis_url: Option<String>,
     python: Option<PathBuf>,
+    uv: Option<PathBuf>,
+    python_index: Option<String>,
+    python_find_links: Option<PathBuf>,
+    python_build: Option<PythonBuild>,
+    python_preload: Option<PythonPreload>,
+    python_keep_days: Option<u32>,
     concurrency: Option<u32>,
     drain_seconds: Option<u32>,
     linger_seconds: Option<u32>,
@@ -87,11 +98,31 @@ impl ServeOptions {
             public_url: public_url(self.public_url.or(configured.public_url.clone()))?,
             listen: self.listen.or(configured.listen).unwrap_or(LISTEN),
             role: self.role.or(configured.role).unwrap_or(Role::All),
+            environments: environments(self.packages, &configured),
             python: self.python.or(configured.python.clone()),
             concurrency: concurrency.unwrap_or_else(|| (cores * PER_CORE) as u32).max(1),
             drain: Duration::from_secs(drain.into()),
             data: data(self.places, configured)?,
         })
+    }
+}
+
+fn environments(given: PackageOptions, configured: &Configured) -> EnvironmentOptions {
+    let build = given.python_build.or(configured.python_build);
+    let days = given.python_keep_days.or(configured.python_keep_days);
+    let index = given.python_index.or(configured.python_index.clone());
+    let default = EnvironmentOptions::default();
+    EnvironmentOptions {
+        uv: given.uv.or(configured.uv.clone()),
+        index: index.map(Into::into),
+        find_links: given.python_find_links.or(configured.python_find_links.clone()),
+        build: build == Some(PythonBuild::Allowed),
+        preload: match given.python_preload.or(configured.python_preload) {
+            Some(PythonPreload::None) => Preload::Nothing,
+            Some(PythonPreload::All) => Preload::All,
+            Some(PythonPreload::Global) | None => Preload::Global,
+        },
+        keep: days.map_or(default.keep, |days| Duration::from_secs(u64::from(days) * 86_400)),
     }
 }
 

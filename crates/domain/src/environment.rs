@@ -59,6 +59,21 @@ pub trait Builder: Send + Sync {
     fn python(&self) -> String;
 }
 
+/// Builds nothing: for a process that runs nothing. Those that do build when a run needs it.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// The version of Python.
+    pub python: String,
+}
+
+impl Builder for Elsewhere {
+    fn begin(&self, _: Wanted) {}
+
+    fn python(&self) -> String {
+        self.python.clone()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Package, packages};

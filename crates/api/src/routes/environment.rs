@@ -38,14 +38,20 @@ pub enum EnvironmentError {
 impl IntoResponse for EnvironmentError {
     fn into_response(self) -> Response {
         match self {
-            Self::NoFile => Problem::conflict("there is no `requirements.txt`: write one first"),
-            Self::Inherited => Problem::conflict(
-                "the `requirements.txt` here is Global's: it is built by whoever edits Global's files",
-            ),
+            Self::NoFile => conflict("no_requirements", NO_FILE),
+            Self::Inherited => conflict("inherited", INHERITED),
             Self::Store(error) => error.into(),
         }
         .into_response()
     }
+}
+
+const NO_FILE: &str = "there is no `requirements.txt` that asks for packages: write one";
+const INHERITED: &str = "the `requirements.txt` that counts here is Global's: it is for those who \
+     edit Global's files to build it";
+
+fn conflict(code: &'static str, text: &'static str) -> Problem {
+    Problem::new(StatusCode::CONFLICT, code, text)
 }
 
 /// How far packages are.
@@ -130,7 +136,10 @@ pub async fn get(
     post, path = "/api/environment/build", tag = "environment", operation_id = "buildEnvironment",
     responses((status = 202, description = "It is begun.", body = EnvironmentReply))
 )]
-pub async fn build(State(state): State<ApiState>, signed: Signed) -> Result<Response, EnvironmentError> {
+pub async fn build(
+    State(state): State<ApiState>,
+    signed: Signed,
+) -> Result<Response, EnvironmentError> {
     let scoped = state.scoped(&signed);
     let (owner, file) = file(&scoped).await?.ok_or(EnvironmentError::NoFile)?;
     if owner != scoped.scope() {

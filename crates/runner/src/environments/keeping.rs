@@ -68,7 +68,9 @@ impl Environments {
         let current = rows.iter().find(|row| row.current);
         let hash = current.map_or("", |row| row.requirements_hash.as_str());
         let last = match current {
-            Some(row) if row.status != EnvironmentStatus::Ready => system.last_environment(owner, hash).await?,
+            Some(row) if row.status != EnvironmentStatus::Ready => {
+                system.last_environment(owner, hash).await?
+            }
             _ => None,
         };
         if rows.len() > 1 {
