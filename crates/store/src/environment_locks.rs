@@ -3,7 +3,7 @@
 //! A file that is written is noted in the same transaction. Servers then resolve and build; the
 //! lock that is kept first is the lock of all of them.
 
-use crate::{Scoped, StoreError, System, db::Write, files::count, gate::Gate};
+use crate::{Scoped, StoreError, System, files::count, gate::Gate};
 use domain::{Scope, Timestamp, audit::Event};
 use sea_orm::{FromQueryResult, Value};
 
@@ -175,7 +175,7 @@ impl System {
         version: u32,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let write = self.write_environment(owner).await?;
+        let write = self.write(owner).await?;
         want(&write.tenant(owner), owner, hash, version, now).await?;
         write.commit().await
     }
@@ -187,7 +187,7 @@ impl System {
         hash: &str,
         lock: &str,
     ) -> Result<Option<String>, StoreError> {
-        let write = self.write_environment(owner).await?;
+        let write = self.write(owner).await?;
         let gate = write.tenant(owner);
         gate.run(LOCK, [owner.column().into(), hash.into(), lock.into()]).await?;
         let kept = one(&gate, owner, hash).await?;
@@ -204,7 +204,7 @@ impl System {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let key = || (Value::from(owner.column()), Value::from(hash), Value::from(now.0));
-        let write = self.write_environment(owner).await?;
+        let write = self.write(owner).await?;
         let (gate, (owner, hash, now)) = (write.tenant(owner), key());
         match news {
             EnvironmentNews::Building(what) => {
@@ -227,15 +227,11 @@ impl System {
         before: Timestamp,
         keep: &str,
     ) -> Result<u64, StoreError> {
-        let write = self.write_environment(owner).await?;
+        let write = self.write(owner).await?;
         let values = [owner.column().into(), before.0.into(), keep.into()];
         let gone = write.tenant(owner).run(FORGET, values).await?;
         write.commit().await?;
         Ok(gone)
-    }
-
-    async fn write_environment(&self, owner: Scope) -> Result<Write<'_>, StoreError> {
-        self.write(owner).await
     }
 }
 

@@ -1,3 +1,5 @@
+//! Lines that are taken and lines that are refused.
+
 use super::*;
 
 fn faults(text: &str) -> Vec<(u32, &'static str)> {
