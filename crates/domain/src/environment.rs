@@ -27,6 +27,11 @@ impl Wanted {
         let Requirements { lines, faults } = Requirements::parse(content);
         Self { owner, hash: content_hash(content), version, lines, faults }
     }
+
+    /// Whether it asks for nothing: the standard library only.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.faults.is_empty()
+    }
 }
 
 /// A package of a lock.

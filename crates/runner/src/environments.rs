@@ -98,10 +98,9 @@ impl Environments {
 
     /// What a run has whose scope's file is `wanted`. Waits while it is being built.
     pub(crate) async fn for_run(&self, wanted: Option<&Arc<Wanted>>) -> ForRun {
-        let Some(wanted) = wanted else { return ForRun::default() };
-        if wanted.lines.is_empty() && wanted.faults.is_empty() {
+        let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else {
             return ForRun::default();
-        }
+        };
         let settled = self.settled(wanted).await;
         let (environment, warning) = match settled {
             Settled::Ready(environment) => (Some(environment), None),
@@ -299,6 +298,9 @@ impl Environments {
 
 impl Builder for Environments {
     fn begin(&self, wanted: Wanted) {
+        if wanted.is_empty() {
+            return;
+        }
         let wanted = Arc::new(wanted);
         self.inner.slots.of(&wanted).try_again();
         self.settle_later(wanted);

@@ -32,7 +32,7 @@ use tokio::{
 /// What every run needs of the runner.
 pub(crate) struct Tools<'a> {
     pub bundles: &'a Bundles,
-    pub runs: &'a Arc<Pools>,
+    pub runs: &'a Pools,
     pub environments: &'a Environments,
     pub sources: &'a Sources,
     pub analyser: &'a dyn Analyser,
@@ -173,13 +173,14 @@ async fn packages(tools: &Tools<'_>, request: &RunRequest, files: &Files) -> For
     }
 }
 
-/// Has zygotes to come import what was imported, if it often is.
+/// Counts what was imported, for zygotes to come.
 fn learn(tools: &Tools<'_>, packages: &ForRun, imported: &[String]) {
-    let Some(environment) = packages.environment.clone().filter(|_| packages.ahead) else { return };
+    let Some(environment) = packages.environment.as_ref().filter(|_| packages.ahead) else {
+        return;
+    };
     let learning = tools.environments.learning();
-    if !imported.is_empty() && learning.learn(&environment.id, imported) {
-        let (runs, ahead) = (tools.runs.clone(), learning.chosen(&environment.id));
-        tokio::spawn(async move { runs.renew(&environment, ahead).await });
+    if !imported.is_empty() {
+        learning.learn(&environment.id, imported);
     }
 }
 

@@ -4,7 +4,7 @@
 //! lock that is kept first is the lock of all of them.
 
 use crate::{Scoped, StoreError, System, files::count, gate::Gate};
-use domain::{Scope, Timestamp, audit::Event};
+use domain::{Scope, Timestamp, audit::Event, scope::Side};
 use sea_orm::{FromQueryResult, Value};
 
 /// How far an environment is.
@@ -106,24 +106,29 @@ const FORGET: &str = "DELETE FROM environment_locks
     WHERE organization_id = $1 AND current = FALSE AND used_at < $2 AND requirements_hash <> $3";
 
 impl Scoped {
-    /// What is known about a content of `owner`'s file: the asking scope's, or Global's.
+    /// What is known about a content of the asking scope's file, or of Global's.
     pub async fn environment(
         &self,
-        owner: Scope,
+        side: Side,
         hash: &str,
     ) -> Result<Option<EnvironmentLock>, StoreError> {
-        let owner = self.readable(owner)?;
-        one(&self.gate(), owner, hash).await
+        one(&self.gate(), self.on(side), hash).await
     }
 
     /// The one used while that of `hash` is not there.
     pub async fn last_environment(
         &self,
-        owner: Scope,
+        side: Side,
         hash: &str,
     ) -> Result<Option<EnvironmentLock>, StoreError> {
-        let owner = self.readable(owner)?;
-        last(&self.gate(), owner, hash).await
+        last(&self.gate(), self.on(side), hash).await
+    }
+
+    fn on(&self, side: Side) -> Scope {
+        match side {
+            Side::Own => self.scope(),
+            Side::Global => Scope::Global,
+        }
     }
 
     /// Somebody wants the environment of the asking scope's file tried again.

@@ -1,7 +1,7 @@
 //! What is remembered of each `requirements.txt`, and who may read and tell it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use domain::{FilePath, Scope, Timestamp, content_hash};
+use domain::{FilePath, Scope, Timestamp, content_hash, scope::Side};
 use store::{
     EnvironmentLock, EnvironmentNews, EnvironmentStatus, ListAudit, Precondition, Reason, System,
 };
@@ -88,14 +88,14 @@ async fn asking_again_forgets_the_failure_and_is_in_the_audit() {
     tell(&world, "a", EnvironmentNews::Failed("no".to_owned()), NOW).await;
     let scoped = world.scoped(world.acme);
     scoped.build_environment(&hash("a"), 1, NOW).await.unwrap();
-    let again = scoped.environment(world.acme, &hash("a")).await.unwrap().unwrap();
+    let again = scoped.environment(Side::Own, &hash("a")).await.unwrap().unwrap();
     assert_eq!((again.status, again.error), (EnvironmentStatus::Waiting, None));
     let list = ListAudit { limit: 1, ..ListAudit::default() };
     let entry = scoped.audit_entries(list).await.unwrap().remove(0).entry;
     assert_eq!((entry.action.as_str(), entry.object.as_str()), ("environment.build", PATH));
     tell(&world, "a", EnvironmentNews::Ready, NOW).await;
     scoped.build_environment(&hash("a"), 1, NOW).await.unwrap();
-    let ready = scoped.environment(world.acme, &hash("a")).await.unwrap().unwrap();
+    let ready = scoped.environment(Side::Own, &hash("a")).await.unwrap().unwrap();
     assert_eq!(ready.status, EnvironmentStatus::Ready);
 }
 
@@ -105,10 +105,14 @@ async fn an_organization_reads_its_own_and_global_s_and_nobody_else_s() {
     world.write(world.acme, PATH, "a").await;
     world.write(Scope::Global, PATH, "g").await;
     let globex = world.scoped(world.globex);
-    assert!(globex.environment(Scope::Global, &hash("g")).await.unwrap().is_some());
-    assert!(globex.environment(world.acme, &hash("a")).await.is_err());
-    assert!(globex.last_environment(world.acme, "").await.is_err());
-    assert_eq!(globex.environment(world.globex, &hash("a")).await.unwrap(), None);
+    tell(&world, "a", EnvironmentNews::Ready, NOW).await;
+    assert!(globex.environment(Side::Global, &hash("g")).await.unwrap().is_some());
+    for side in [Side::Own, Side::Global] {
+        assert_eq!(globex.environment(side, &hash("a")).await.unwrap(), None);
+        assert_eq!(globex.last_environment(side, "").await.unwrap(), None);
+    }
+    let acme = world.scoped(world.acme);
+    assert!(acme.last_environment(Side::Own, "").await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -168,12 +168,12 @@ async fn show(state: &ApiState, scoped: &Scoped) -> Result<EnvironmentReply, Sto
     };
     let (version, hash) = (file.entry.version, file.entry.hash);
     let wanted = Wanted::new(owner, version, &file.content);
-    let is_empty = wanted.lines.is_empty() && wanted.faults.is_empty();
-    let requirements = RequirementsReply { scope: file.entry.side, version, hash };
-    if is_empty {
+    let side = file.entry.side;
+    let requirements = RequirementsReply { scope: side, version, hash };
+    if wanted.is_empty() {
         return Ok(nothing(python, Some(requirements)));
     }
-    let known = scoped.environment(owner, &wanted.hash).await?;
+    let known = scoped.environment(side, &wanted.hash).await?;
     let status = known.as_ref().map_or(StatusWord::Waiting, |known| status(known, state.now()));
     let (built_at, error, progress) = match &known {
         Some(it) => (it.built_at, it.error.clone(), it.progress.clone()),
@@ -181,7 +181,7 @@ async fn show(state: &ApiState, scoped: &Scoped) -> Result<EnvironmentReply, Sto
     };
     let used = match known.filter(|known| known.built_at.is_some()) {
         Some(known) => Some(known),
-        None => scoped.last_environment(owner, &wanted.hash).await?,
+        None => scoped.last_environment(side, &wanted.hash).await?,
     };
     let packages_version = used.as_ref().map(|used| used.version);
     let lock = used.and_then(|used| used.lock).unwrap_or_default();

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -15,6 +15,9 @@ use tokio::sync::Mutex;
 
 /// How long a zygote may take to fork. Under any load it is milliseconds.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long nothing is imported ahead after that has failed.
+const AFTER_TROUBLE: Duration = Duration::from_secs(60);
 
 /// What a zygote is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +63,7 @@ pub(crate) struct Pool {
     worn_out: u64,
     current: Mutex<Current>,
     runs: AtomicU64,
+    renewing: AtomicBool,
 }
 
 #[derive(Default)]
@@ -72,12 +76,14 @@ struct Current {
 
 impl Pool {
     pub(crate) fn new(kind: Kind, launch: Launch, worn_out: u64) -> Self {
-        Self { kind, launch, worn_out, current: Mutex::default(), runs: AtomicU64::new(0) }
+        let (current, runs, renewing) =
+            (Mutex::default(), AtomicU64::new(0), AtomicBool::new(false));
+        Self { kind, launch, worn_out, current, runs, renewing }
     }
 
-    /// The same with what its zygotes hold ready and import ahead.
-    pub(crate) fn with(self, warm: Option<Warm>, ahead: Vec<String>) -> Self {
-        let current = Mutex::new(Current { zygote: None, warm, ahead });
+    /// The same with what its zygotes hold ready.
+    pub(crate) fn with(self, warm: Option<Warm>) -> Self {
+        let current = Mutex::new(Current { zygote: None, warm, ahead: Vec::new() });
         Self { current, ..self }
     }
 
@@ -93,27 +99,35 @@ impl Pool {
         with: &[BorrowedFd<'_>],
         scratch: Option<Arc<Scratch>>,
     ) -> Result<Child, SpawnFailed> {
-        self.spawn_if(&|_| true, with, scratch).await?.ok_or(SpawnFailed::Lost)
+        let zygote = self.zygote().await?;
+        match self.try_spawn(&zygote, with, scratch.clone()).await {
+            Err(SpawnFailed::Lost | SpawnFailed::Channel(_)) => {
+                let zygote = self.zygote().await?;
+                self.try_spawn(&zygote, with, scratch).await
+            }
+            done => done,
+        }
     }
 
-    /// The same, if the packages that its zygote has imported fit; else none.
-    pub(crate) async fn spawn_if(
-        &self,
+    /// A new child of a zygote that has imported packages ahead; `None` while there is none, or
+    /// when what it has imported does not fit. One that imports `ahead` is then begun, behind.
+    pub(crate) async fn spawn_ahead(
+        self: &Arc<Self>,
+        ahead: Vec<String>,
         fits: &(dyn Fn(&[String]) -> bool + Sync),
         with: &[BorrowedFd<'_>],
         scratch: Option<Arc<Scratch>>,
-    ) -> Result<Option<Child>, SpawnFailed> {
-        for last in [false, true] {
-            let zygote = self.zygote().await?;
-            if !fits(zygote.packages()) {
-                return Ok(None);
+    ) -> Option<Child> {
+        let zygote = {
+            let current = self.current.lock().await;
+            let zygote = current.zygote.clone().filter(|zygote| self.is_usable(zygote));
+            if zygote.is_none() || current.ahead != ahead {
+                self.renew_later(ahead);
             }
-            match self.try_spawn(&zygote, with, scratch.clone()).await {
-                Err(SpawnFailed::Lost | SpawnFailed::Channel(_)) if !last => {}
-                done => return done.map(Some),
-            }
-        }
-        Err(SpawnFailed::Lost)
+            zygote.filter(|zygote| fits(zygote.packages()))?
+        };
+        let child = self.try_spawn(&zygote, with, scratch).await;
+        child.inspect_err(|error| tracing::warn!(%error, "not from what is imported ahead")).ok()
     }
 
     async fn try_spawn(
@@ -144,8 +158,7 @@ impl Pool {
 
     async fn zygote(&self) -> Result<Arc<Zygote>, ZygoteFailed> {
         let mut current = self.current.lock().await;
-        let usable = |zygote: &&Arc<Zygote>| !zygote.is_gone() && zygote.forks() < self.worn_out;
-        if let Some(zygote) = current.zygote.as_ref().filter(usable) {
+        if let Some(zygote) = current.zygote.as_ref().filter(|zygote| self.is_usable(zygote)) {
             return Ok(zygote.clone());
         }
         let zygote = Zygote::start(&self.launch, self.kind, &current.ahead).await?;
@@ -156,9 +169,27 @@ impl Pool {
         Ok(zygote)
     }
 
-    /// Replaces the zygote by one that imports these ahead. Nobody waits for it: until it is ready
-    /// the present one forks.
-    pub(crate) async fn renew(&self, ahead: Vec<String>) -> Result<(), ZygoteFailed> {
+    fn is_usable(&self, zygote: &Zygote) -> bool {
+        !zygote.is_gone() && zygote.forks() < self.worn_out
+    }
+
+    /// Replaces the zygote by one that imports these ahead. Nobody waits for it.
+    fn renew_later(self: &Arc<Self>, ahead: Vec<String>) {
+        if self.renewing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let this = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = this.renew(ahead).await {
+                // Costs time only: runs import for themselves.
+                tracing::warn!(%error, "packages could not be imported ahead");
+                tokio::time::sleep(AFTER_TROUBLE).await;
+            }
+            this.renewing.store(false, Ordering::Release);
+        });
+    }
+
+    async fn renew(&self, ahead: Vec<String>) -> Result<(), ZygoteFailed> {
         let zygote = Zygote::start(&self.launch, self.kind, &ahead).await?;
         let mut current = self.current.lock().await;
         if let Some(warm) = &current.warm {

@@ -69,23 +69,15 @@ impl Pools {
             return self.plain.spawn(with, scratch).await;
         };
         if let Some(ahead) = wants.ahead.filter(|ahead| !ahead.is_empty()) {
-            let pool = self.of(environment, true, || ahead);
+            let pool = self.of(environment, true);
             // Imported ahead, a package would be found before a workspace module that hides it.
             let fits = |held: &[String]| !held.iter().any(|name| (wants.hides)(name));
-            if let Some(child) = pool.spawn_if(&fits, with, scratch.clone()).await? {
+            let child = pool.spawn_ahead(ahead, &fits, with, scratch.clone()).await;
+            if let Some(child) = child {
                 return Ok(child);
             }
         }
-        self.of(environment, false, Vec::new).spawn(with, scratch).await
-    }
-
-    /// Has the zygote of an environment replaced by one that imports these ahead.
-    pub(crate) async fn renew(&self, environment: &Arc<Environment>, ahead: Vec<String>) {
-        let pool = self.of(environment, true, || ahead.clone());
-        if let Err(error) = pool.renew(ahead).await {
-            // Costs time only.
-            tracing::warn!(%error, "a zygote could not import more ahead");
-        }
+        self.of(environment, false).spawn(with, scratch).await
     }
 
     /// Has this and every later zygote hold these code objects.
@@ -117,12 +109,7 @@ impl Pools {
     }
 
     /// The pool of an environment. Of too many the least recently used goes.
-    fn of(
-        &self,
-        environment: &Arc<Environment>,
-        is_ahead: bool,
-        ahead: impl FnOnce() -> Vec<String>,
-    ) -> Arc<Pool> {
+    fn of(&self, environment: &Arc<Environment>, is_ahead: bool) -> Arc<Pool> {
         let mut state = self.state();
         let key = (environment.id.clone(), is_ahead);
         if !state.others.contains_key(&key) && state.others.len() >= MOST {
@@ -134,7 +121,7 @@ impl Pools {
         let warm = state.warm.clone();
         let entry = state.others.entry(key).or_insert_with(|| {
             let launch = Launch { environment: Some(environment.clone()), ..self.launch.clone() };
-            let pool = Pool::new(Kind::Run, launch, self.worn_out).with(warm, ahead());
+            let pool = Pool::new(Kind::Run, launch, self.worn_out).with(warm);
             Entry { pool: Arc::new(pool), used: Instant::now() }
         });
         entry.used = Instant::now();
