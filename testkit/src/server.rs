@@ -5,7 +5,7 @@ use std::{
     ffi::OsStr,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -137,8 +137,20 @@ impl Server {
         *self = again;
     }
 
-    /// Runs a `bifrost` command on the data directory; its standard output.
+    /// Runs a `bifrost` command on the data directory, which must succeed; its standard output.
     pub fn command(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.output_of(arguments, input);
+        let talk = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "bifrost {arguments:?}: {talk}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Runs a `bifrost` command on the data directory, which may fail.
+    pub fn output(&self, arguments: &[&str]) -> Output {
+        self.output_of(arguments, "")
+    }
+
+    fn output_of(&self, arguments: &[&str], input: &str) -> Output {
         let mut child = Command::new(&self.options.program)
             .args(arguments)
             .arg("--data-dir")
@@ -149,11 +161,11 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the command starts");
-        child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("written");
+        let written = child.stdin.take().expect("piped").write_all(input.as_bytes());
         let output = child.wait_with_output().expect("the command ends");
-        let talk = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "bifrost {arguments:?}: {talk}");
-        String::from_utf8(output.stdout).expect("text")
+        // Whoever refuses early need not read.
+        assert!(written.is_ok() || !output.status.success(), "{written:?}");
+        output
     }
 
     /// Creates an organization at the command line.

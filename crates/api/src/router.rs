@@ -8,7 +8,7 @@ use crate::{
         executions, file_versions, files, health, me, modules, organization_removal, organizations,
         schedules, settings, setup, users, workflows,
     },
-    state::ApiState,
+    state::{ApiState, Vitals},
 };
 use axum::{
     Json, Router,
@@ -48,6 +48,17 @@ pub fn router(state: ApiState) -> Router {
         .layer(DefaultBodyLimit::max(SMALL_BODY))
         .layer(from_fn(envelope::wrap))
         .with_state(state)
+}
+
+/// Only what tells how a process is, for one that answers nothing else.
+pub fn probes(vitals: Vitals) -> Router {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .fallback(|| async { Problem::not_found() })
+        .layer(from_fn(envelope::wrap))
+        .with_state(vitals)
 }
 
 fn docs() -> SwaggerUi {

@@ -10,6 +10,7 @@ use crate::{
     sign_in_limit::SignInLimit,
     tokens::Tokens,
 };
+use axum::extract::FromRef;
 use cache::Cache;
 use domain::{Timestamp, analysis::Analyser, environment::Builder};
 use jobs::{Bells, Clock};
@@ -48,6 +49,24 @@ pub struct Leaving {
     pub announced: CancellationToken,
     /// It takes no more connections, and ends what would go on for long.
     pub stopping: CancellationToken,
+}
+
+/// What tells how a process is, whether it answers the API or not.
+#[derive(Clone)]
+pub struct Vitals {
+    /// Whose database must answer.
+    pub store: Store,
+    /// Whose state is told.
+    pub cache: Cache,
+    /// Whether it was told to go.
+    pub leaving: Leaving,
+}
+
+impl FromRef<ApiState> for Vitals {
+    fn from_ref(state: &ApiState) -> Self {
+        let (store, cache) = (state.store.clone(), state.cache.clone());
+        Self { store, cache, leaving: state.leaving.clone() }
+    }
 }
 
 /// What every handler shares. Cheap to clone.

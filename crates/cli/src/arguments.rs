@@ -76,6 +76,10 @@ pub struct ServeOptions {
     /// Address to listen on [default: 127.0.0.1:8000]
     #[arg(long, env = "BIFROST_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// Further address that answers only /healthz, /readyz and /metrics: a worker has no other
+    /// [default: none]
+    #[arg(long, env = "BIFROST_PROBE_LISTEN")]
+    pub probe_listen: Option<SocketAddr>,
     /// Address at which people reach the server, e.g. `https://bifrost.example.com` [default: the
     /// address it listens on]
     #[arg(long, env = "BIFROST_PUBLIC_URL")]

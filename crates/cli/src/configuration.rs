@@ -22,6 +22,8 @@ pub struct Serve {
     pub data: Data,
     /// Address.
     pub listen: SocketAddr,
+    /// Address for probes and figures alone.
+    pub probe_listen: Option<SocketAddr>,
     /// Where people reach it, without a slash at the end, if not at its address.
     pub public_url: Option<String>,
     /// What this process does.
@@ -64,6 +66,7 @@ struct Configured {
     master_key_file: Option<PathBuf>,
     keys_dir: Option<PathBuf>,
     listen: Option<SocketAddr>,
+    probe_listen: Option<SocketAddr>,
     public_url: Option<String>,
     role: Option<Role>,
     redis_url: Option<String>,
@@ -97,6 +100,7 @@ impl ServeOptions {
             isolation: self.isolation.or(configured.isolation).unwrap_or(Isolation::Required),
             public_url: public_url(self.public_url.or(configured.public_url.clone()))?,
             listen: self.listen.or(configured.listen).unwrap_or(LISTEN),
+            probe_listen: self.probe_listen.or(configured.probe_listen),
             role: self.role.or(configured.role).unwrap_or(Role::All),
             environments: environments(self.packages, &configured),
             python: self.python.or(configured.python.clone()),

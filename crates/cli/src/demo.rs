@@ -71,6 +71,7 @@ fn serve_options(options: &DemoOptions, directory: std::path::PathBuf) -> Serve 
             database_url,
             redis: None,
         },
+        probe_listen: None,
         listen: if options.serve { options.listen } else { anywhere },
         role: Role::All,
         python: options.python.clone(),

@@ -7,7 +7,9 @@ use crate::{
     talk,
 };
 use anyhow::Context;
-use api::{ApiParts, ApiState, Leaving, ServerLimits, SigningKeys, setup_token::SetupToken};
+use api::{
+    ApiParts, ApiState, Leaving, ServerLimits, SigningKeys, Vitals, setup_token::SetupToken,
+};
 use cache::Cache;
 use domain::{
     OrganizationId, Scope,
@@ -46,6 +48,8 @@ pub async fn run(options: Serve) -> anyhow::Result<ExitCode> {
 pub struct Server {
     /// Where it listens; `None` for a process that only works.
     pub address: Option<SocketAddr>,
+    /// Where it tells how it is, and nothing else.
+    probes: Option<SocketAddr>,
     /// The address for links; `None` for a process that only works.
     base: Option<String>,
     store: Store,
@@ -83,6 +87,12 @@ impl Server {
             address = Some(listener.local_addr()?);
             tasks.push(serve_http(&parts, listener, &options)?);
         }
+        let mut probes = None;
+        if let Some(at) = options.probe_listen {
+            let listener = listen(at).await?;
+            probes = Some(listener.local_addr()?);
+            tasks.push(serve_probes(&parts, listener));
+        }
         let base = address.map(|address| format!("http://{address}"));
         let base = base.map(|base| options.public_url.clone().unwrap_or(base));
         tasks.push(finish_purges(&parts));
@@ -96,7 +106,7 @@ impl Server {
         }
         let Parts { stop, leaving, .. } = parts;
         let (data, linger) = (options.data, options.linger);
-        Ok(Self { address, base, store, data, stop, leaving, linger, tasks })
+        Ok(Self { address, probes, base, store, data, stop, leaving, linger, tasks })
     }
 
     /// The database it serves.
@@ -122,7 +132,10 @@ impl Server {
     async fn greet(&self) -> anyhow::Result<()> {
         match self.address {
             Some(address) => talk::say(&format!("listening on http://{address}")),
-            None => talk::say("working; not listening"),
+            None => talk::say("working; not listening for requests"),
+        }
+        if let Some(address) = self.probes {
+            talk::say(&format!("probes listening on http://{address}"));
         }
         let provider = Scope::Organization(OrganizationId::PROVIDER);
         if !self.store.system(Reason::SignIn).has_users(provider).await? {
@@ -224,6 +237,16 @@ fn serve_http(
         api::serve(listener, router, ServerLimits::default(), stop).await;
         Ok(())
     }))
+}
+
+fn serve_probes(parts: &Parts, listener: TcpListener) -> JoinHandle<anyhow::Result<()>> {
+    let (store, cache, leaving) = (parts.store.clone(), parts.cache.clone(), parts.leaving.clone());
+    let stop = leaving.stopping.clone();
+    let router = api::probes(Vitals { store, cache, leaving });
+    tokio::spawn(async move {
+        api::serve(listener, router, ServerLimits::default(), stop).await;
+        Ok(())
+    })
 }
 
 /// Goes on with purges that a server before this one did not finish.

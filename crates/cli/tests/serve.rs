@@ -6,7 +6,7 @@ use std::{
     io::{BufRead, BufReader},
     process::{Command, Stdio},
 };
-use testkit::{Client, Server, ServerOptions};
+use testkit::{Client, Server, ServerOptions, peek::Peek};
 
 const NAP: &str = "
 import time
@@ -45,6 +45,26 @@ async fn a_stopping_server_lets_its_runs_end() {
     assert_eq!(server.stop(), Some(0), "{}", server.talk());
     server.restart();
     assert_eq!(status_after(&acme.at(&server.url), &id, &[]).await, "succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stopping_server_cannot_let_end_waits_for_the_next_at_once() {
+    let program = env!("CARGO_BIN_EXE_bifrost").into();
+    let arguments = ["--drain-seconds", "0"].map(str::to_owned).to_vec();
+    let mut server = Server::with(ServerOptions { program, arguments, environment: Vec::new() });
+    let acme = acme_of(&server).await;
+    let inputs = json!({ "inputs": { "seconds": 3600 } });
+    let reply = acme.post("/api/workflows/nap/executions", &inputs).await;
+    let id = reply.body["id"].as_str().unwrap().to_owned();
+    assert_eq!(status_after(&acme, &id, &["pending"]).await, "running");
+    assert_eq!(server.stop(), Some(0), "{}", server.talk());
+    let peek = Peek::new(server.data_dir()).await;
+    assert_eq!(peek.texts("SELECT status FROM executions").await, ["pending"]);
+    server.restart();
+    let acme = acme.at(&server.url);
+    assert_eq!(status_after(&acme, &id, &["pending"]).await, "running");
+    let again = acme.get(&format!("/api/executions/{id}")).await.body;
+    assert_eq!(again["attempt"], 2, "{again}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -132,11 +132,24 @@ impl Work {
         if self.promote().await? > 0 {
             self.0.bells.ring_work();
         }
+        self.rescue().await
+    }
+
+    async fn rescue(&self) -> Result<(), WorkError> {
         let rescued = self.0.store.system(Reason::Rescue).rescue(self.0.clock.now()).await?;
         for rescue in rescued {
             tracing::warn!(execution = %rescue.execution, lost = rescue.lost, "rescued from a dead worker");
             self.0.bells.ring_execution(rescue.execution);
             self.0.bells.ring_work();
+        }
+        Ok(())
+    }
+
+    /// Gives back what this worker will not finish, for its next attempt elsewhere. Its leases must
+    /// not be kept any more.
+    pub async fn hand_back(&self) -> Result<(), WorkError> {
+        if self.0.store.system(Reason::Claim).let_go(self.0.id).await? > 0 {
+            self.rescue().await?;
         }
         Ok(())
     }

@@ -126,3 +126,16 @@ async fn whoever_lost_its_lease_is_told_and_cannot_end_the_execution() {
     assert_eq!(scene.status(id).await, Status::Running);
     assert!(again.finish(succeeded()).await.unwrap());
 }
+
+#[tokio::test]
+async fn what_is_handed_back_is_free_for_another_at_once() {
+    let scene = Scene::new().await;
+    let leaving = Work::new(scene.world.store.clone(), scene.bells.clone(), Arc::new(Still(NOW)));
+    let id = scene.enqueue().await;
+    let held = next(&leaving).await;
+    leaving.hand_back().await.unwrap();
+    assert_eq!(scene.status(id).await, Status::Pending);
+    let again = next(&scene.worker(NOW)).await;
+    assert_eq!((again.claim.execution, again.claim.attempt), (id, 2));
+    assert!(!held.finish(succeeded()).await.unwrap(), "whoever gave it back has no say in it");
+}

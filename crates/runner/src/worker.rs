@@ -35,7 +35,7 @@ impl Worker {
     }
 
     /// Works until `stop`; then running executions get `drain` to end. What still runs after that
-    /// is killed without an outcome, and another worker takes it when its lease has run out.
+    /// is killed without an outcome and handed back, so that another worker can take it at once.
     pub async fn run(self, stop: CancellationToken, drain: Duration) {
         let worker = Arc::new(self);
         let leases_stop = CancellationToken::new();
@@ -57,14 +57,19 @@ impl Worker {
             }
         }
         runs.close();
-        if timeout(drain, runs.wait()).await.is_err() {
-            tracing::warn!(running = runs.len(), "still running at the end of the drain; killed");
+        let drained = timeout(drain, runs.wait()).await.is_ok();
+        if !drained {
+            let running = runs.len();
+            tracing::warn!(running, "still running at the end of the drain; killed, handed back");
             kill.cancel();
             runs.wait().await;
         }
         leases_stop.cancel();
         if let Err(error) = leases.await {
             tracing::error!(%error, "the lease keeper died");
+        }
+        if !drained && let Err(error) = worker.work.hand_back().await {
+            tracing::warn!(%error, "nothing could be handed back; it is free when its lease ends");
         }
     }
 

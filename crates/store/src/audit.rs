@@ -129,6 +129,22 @@ impl Write<'_> {
         gate.run(INSERT, values(owner, entry, hash)).await?;
         Ok(())
     }
+
+    /// Adds entries to the audits of several organizations, always in the same order, so that two
+    /// transactions never hold what the other one waits for.
+    pub(crate) async fn audit_each(
+        &self,
+        told: impl IntoIterator<Item = (Scope, Event)>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut told: Vec<_> = told.into_iter().collect();
+        told.sort_by_key(|(owner, _)| owner.column());
+        for (owner, event) in told {
+            self.audit(owner, actor, event, now).await?;
+        }
+        Ok(())
+    }
 }
 
 fn values(owner: Scope, entry: Entry, hash: String) -> [sea_orm::Value; 13] {
@@ -199,9 +215,8 @@ impl System {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let write = self.write(home).await?;
-        for owner in [home, target] {
-            write.audit(owner, actor, Event::done("auth.act", slug), now).await?;
-        }
+        let told = [home, target].map(|owner| (owner, Event::done("auth.act", slug)));
+        write.audit_each(told, actor, now).await?;
         write.commit().await
     }
 

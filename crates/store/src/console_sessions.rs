@@ -162,9 +162,7 @@ impl System {
         if write.tenant(scope).run(CHANGE, values).await? == 0 {
             return Ok(false);
         }
-        for (concerned, event) in told {
-            write.audit(concerned, actor, event, change.now).await?;
-        }
+        write.audit_each(told, actor, change.now).await?;
         write.commit().await?;
         Ok(true)
     }

@@ -285,6 +285,6 @@ async fn both(
     event: impl Fn() -> Event,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    write.audit(by.scope(), by.actor(), event(), now).await?;
-    write.audit(organization, by.actor(), event(), now).await
+    let told = [by.scope(), organization].map(|owner| (owner, event()));
+    write.audit_each(told, by.actor(), now).await
 }

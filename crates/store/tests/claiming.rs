@@ -18,6 +18,7 @@ use testkit::{
     World,
     world::{NOW, database_url},
 };
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 const LEASE: Duration = Duration::from_secs(10);
@@ -232,22 +233,23 @@ async fn many_workers_together_never_exceed_a_limit_and_take_each_execution_once
     enqueue(&world, world.acme, 150).await;
     enqueue(&world, world.globex, 150).await;
     let ended = Arc::new(Mutex::new(Vec::new()));
-    let workers: Vec<_> = (0..8)
+    let mut workers: JoinSet<_> = (0..8)
         .map(|number| {
             let (world, ended) = (world.clone(), ended.clone());
-            tokio::spawn(async move {
+            async move {
                 while ended.lock().unwrap().len() < 300 {
                     for claim in claim(&world, 1 + number % 4).await {
                         finish(&world, &claim).await;
                         ended.lock().unwrap().push(claim.execution);
                     }
                 }
-            })
+            }
         })
         .collect();
     let raw = Database::connect(database_url(&world.directory)).await.unwrap();
     let (mut looks, mut most) = (0, 0);
     while ended.lock().unwrap().len() < 300 {
+        workers.try_join_next().into_iter().for_each(Result::unwrap);
         let found =
             numbers(&raw, LEASED, &["leased", "running", "waiting", "ready", "max_concurrent"]);
         let [leased, running, waiting, ready, allowed] = found.await[..] else { panic!() };
@@ -255,8 +257,8 @@ async fn many_workers_together_never_exceed_a_limit_and_take_each_execution_once
         assert_eq!((leased, ready), (running, waiting), "the lane counts what is there");
         (looks, most) = (looks + 1, most.max(leased));
     }
-    for worker in workers {
-        worker.await.unwrap();
+    while let Some(done) = workers.join_next().await {
+        done.unwrap();
     }
     let mut ended = ended.lock().unwrap().clone();
     ended.sort_by_key(|id| id.0);
@@ -270,24 +272,24 @@ async fn a_limit_that_changes_under_many_workers_is_kept() {
     let world = Arc::new(world().await);
     enqueue(&world, world.acme, 200).await;
     let ended = Arc::new(AtomicU32::new(0));
-    let workers: Vec<_> = (0..6)
+    let mut workers: JoinSet<_> = (0..6)
         .map(|_| {
             let (world, ended) = (world.clone(), ended.clone());
-            tokio::spawn(async move {
+            async move {
                 while ended.load(Ordering::SeqCst) < 200 {
                     for claim in claim(&world, 3).await {
                         finish(&world, &claim).await;
                         ended.fetch_add(1, Ordering::SeqCst);
                     }
                 }
-            })
+            }
         })
         .collect();
     for limit in [9, 2, 5, 1, 7, 3] {
         allow(&world, world.acme, limit).await;
     }
-    for worker in workers {
-        worker.await.unwrap();
+    while let Some(done) = workers.join_next().await {
+        done.unwrap();
     }
     let raw = Database::connect(database_url(&world.directory)).await.unwrap();
     let left = numbers(&raw, LEASED, &["leased", "running", "waiting", "ready", "max_concurrent"]);

@@ -1,6 +1,9 @@
 //! Whether the server lives, whether it can serve, its public keys, and its figures.
 
-use crate::{problem::Problem, state::ApiState};
+use crate::{
+    problem::Problem,
+    state::{ApiState, Vitals},
+};
 use axum::{
     Json,
     extract::State,
@@ -45,12 +48,12 @@ pub async fn healthz() -> Json<Health> {
     get, path = "/readyz", tag = "health", operation_id = "readyz", security(()),
     responses((status = 200, body = Health))
 )]
-pub async fn readyz(State(state): State<ApiState>) -> Result<Json<Health>, Problem> {
-    if state.leaving.announced.is_cancelled() {
+pub async fn readyz(State(vitals): State<Vitals>) -> Result<Json<Health>, Problem> {
+    if vitals.leaving.announced.is_cancelled() {
         return Err(Problem::leaving());
     }
-    match state.store.system(Reason::Health).probe().await {
-        Ok(()) => Ok(Json(Health { status: "ok", cache: shown(state.cache.health()) })),
+    match vitals.store.system(Reason::Health).probe().await {
+        Ok(()) => Ok(Json(Health { status: "ok", cache: shown(vitals.cache.health()) })),
         Err(error) => Err(Problem::unavailable(&error)),
     }
 }
@@ -70,7 +73,7 @@ pub async fn jwks(State(state): State<ApiState>) -> impl IntoResponse {
     get, path = "/metrics", tag = "health", operation_id = "metrics", security(()),
     responses((status = 200, body = String, content_type = "text/plain"))
 )]
-pub async fn metrics(State(state): State<ApiState>) -> impl IntoResponse {
+pub async fn metrics(State(vitals): State<Vitals>) -> impl IntoResponse {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    ([(header::CONTENT_TYPE, kind)], crate::metrics::text(&state.store, &state.cache))
+    ([(header::CONTENT_TYPE, kind)], crate::metrics::text(&vitals.store, &vitals.cache))
 }

@@ -74,9 +74,9 @@ impl System {
         now: Timestamp,
     ) -> Result<Claimed, StoreError> {
         let asked = Asked { worker, limit, lease, now };
-        let write = self.write_beside_others().await?;
-        let hands = self.deal(&write, asked).await?;
         let mut claimed = Claimed::default();
+        let Some((write, lanes)) = self.lanes(limit).await? else { return Ok(claimed) };
+        let hands = self.deal(&write, asked, lanes).await?;
         for hand in hands {
             self.start(&write, hand, asked, &mut claimed).await?;
         }

@@ -40,8 +40,9 @@ pub(super) struct Hand {
     pub(super) taken: Vec<Taken>,
 }
 
+/// A lane that a claim has locked.
 #[derive(FromQueryResult)]
-struct LaneRow {
+pub(super) struct LaneRow {
     organization_id: Uuid,
     virtual_time: i64,
     weight: i64,
@@ -58,6 +59,11 @@ struct Level {
 }
 
 #[derive(FromQueryResult)]
+struct FirstLane {
+    organization_id: Uuid,
+}
+
+#[derive(FromQueryResult)]
 struct Waiting {
     execution_id: Uuid,
 }
@@ -67,9 +73,13 @@ const LANES: &str = "SELECT organization_id, virtual_time, weight, waiting,
     max_concurrent - running AS places, usual_cost, joined FROM queue_lanes WHERE eligible
     ORDER BY virtual_time, organization_id LIMIT $1 FOR UPDATE SKIP LOCKED";
 /// For whoever found nothing: others may hold all there is, and not take all of it.
+const FIRST_LANE: &str = "SELECT organization_id FROM queue_lanes WHERE eligible
+    ORDER BY virtual_time, organization_id LIMIT 1";
+/// One lane by its name. A lane that is locked and then seen to have changed is no row of the result
+/// and stays locked: who looked for any lane would go on to wait for the next one with it in hand.
 const WAIT_FOR_LANE: &str = "SELECT organization_id, virtual_time, weight, waiting,
-    max_concurrent - running AS places, usual_cost, joined FROM queue_lanes WHERE eligible
-    ORDER BY virtual_time, organization_id LIMIT 1 FOR UPDATE";
+    max_concurrent - running AS places, usual_cost, joined FROM queue_lanes
+    WHERE organization_id = $1 AND eligible FOR UPDATE";
 const LEVEL: &str = "SELECT (SELECT MIN(others.virtual_time) FROM queue_lanes AS others
         WHERE others.eligible AND others.joined) AS least,
     (SELECT MAX(everybody.virtual_time) FROM queue_lanes AS everybody) AS most";
@@ -118,21 +128,36 @@ const ANY: &str = "SELECT ready.execution_id FROM job_queue AS ready
 const SOME: usize = 16;
 
 impl System {
-    /// Takes what is next, of as many organizations as it takes.
+    /// The lanes a claim deals from, locked in its transaction; `None` when nothing waits.
+    pub(super) async fn lanes(
+        &self,
+        limit: u32,
+    ) -> Result<Option<(Write<'_>, Vec<LaneRow>)>, StoreError> {
+        let mut locked = self.write_beside_others().await?;
+        let mut rows = locked.system().all::<LaneRow, 1>(LANES, [i64::from(limit).into()]).await?;
+        while rows.is_empty() {
+            // Whoever waits must hold nothing, or two wait for each other.
+            locked.commit_early().await?;
+            let first = self.gate().one::<FirstLane, 0>(FIRST_LANE, []).await?;
+            let Some(FirstLane { organization_id }) = first else { return Ok(None) };
+            locked = self.write_beside_others().await?;
+            let owner = [organization_id.into()];
+            rows = locked.system().all::<LaneRow, 1>(WAIT_FOR_LANE, owner).await?;
+        }
+        Ok(Some((locked, rows)))
+    }
+
+    /// Takes what is next of the lanes, of as many organizations as it takes.
     pub(super) async fn deal(
         &self,
         write: &Write<'_>,
         asked: Asked,
+        rows: Vec<LaneRow>,
     ) -> Result<Vec<Hand>, StoreError> {
         let gate = write.system();
-        let limit = asked.limit;
-        let mut rows = gate.all::<LaneRow, 1>(LANES, [i64::from(limit).into()]).await?;
-        if rows.is_empty() {
-            rows = gate.all::<LaneRow, 0>(WAIT_FOR_LANE, []).await?;
-        }
         let mut deck = deck(&gate, &rows).await?;
         let starts: Vec<i64> = deck.iter().map(|lane| lane.virtual_time).collect();
-        let shares = fair::share(&mut deck, limit);
+        let shares = fair::share(&mut deck, asked.limit);
         let mut hands = Vec::new();
         for (at, share) in shares.into_iter().enumerate().filter(|(_, share)| *share > 0) {
             let owner = Scope::from_column(rows[at].organization_id);

@@ -23,6 +23,7 @@ struct BeatRow {
 
 const BEAT: &str = "UPDATE job_queue SET lease_until = $2 WHERE worker = $1
     RETURNING execution_id, cancel_requested";
+const LET_GO: &str = "UPDATE job_queue SET lease_until = 0 WHERE worker = $1";
 
 impl System {
     /// Holds on to everything `worker` has for another `lease`.
@@ -41,5 +42,14 @@ impl System {
             cancelled: cancelled.map(|row| ExecutionId(row.execution_id)).collect(),
             held: rows.iter().map(|row| ExecutionId(row.execution_id)).collect(),
         })
+    }
+
+    /// Gives up everything `worker` has: whoever looks for what was lost finds it at once. How many
+    /// they are.
+    pub async fn let_go(&self, worker: Uuid) -> Result<u64, StoreError> {
+        let write = self.write_beside_others().await?;
+        let held = write.system().run(LET_GO, [worker.into()]).await?;
+        write.commit().await?;
+        Ok(held)
     }
 }

@@ -72,7 +72,8 @@ impl Stage {
     async fn row(&self, table: &str) -> Row {
         let columns = format!(
             "SELECT column_name || ' ' || data_type FROM information_schema.columns
-             WHERE table_schema = 'public' AND table_name = '{table}' ORDER BY ordinal_position"
+             WHERE table_schema = 'public' AND table_name = '{table}' AND is_generated = 'NEVER'
+             ORDER BY ordinal_position"
         );
         let found = self.peek.texts(&columns).await;
         let (mut columns, mut values) = (Vec::new(), Vec::new());
