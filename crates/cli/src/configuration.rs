@@ -267,6 +267,20 @@ mod tests {
     }
 
     #[test]
+    fn the_index_of_packages_is_taken_and_never_shown() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("some.toml");
+        let text =
+            "python_index = \"https://me:s3cret@index/simple\"\npython_build = \"allowed\"\n";
+        std::fs::write(&path, text).expect("written");
+        let places = Places { config: Some(path), ..Places::default() };
+        let serve = ServeOptions { places, ..ServeOptions::default() }.resolve().expect("resolved");
+        assert!(serve.environments.index.is_some() && serve.environments.build);
+        assert_eq!(serve.environments.preload, Preload::Global);
+        assert!(!format!("{serve:?}").contains("s3cret"));
+    }
+
+    #[test]
     fn an_unknown_key_and_a_missing_file_are_told() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("some.toml");

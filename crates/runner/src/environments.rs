@@ -175,6 +175,10 @@ impl Environments {
     async fn settle(&self, wanted: &Arc<Wanted>, slot: &slots::Slot) -> Settled {
         let settled = match self.build(wanted).await {
             Ok(environment) => Settled::Ready(environment),
+            Err(NotBuilt::Store) => {
+                let instead = self.instead(wanted).await;
+                return Settled::Failed { why: NotBuilt::Store.to_string(), instead };
+            }
             Err(error) => {
                 let why = error.to_string();
                 tracing::warn!(version = wanted.version, why, "packages could not be installed");
@@ -195,14 +199,14 @@ impl Environments {
         if let Some(lock) = &known {
             let id = self.inner.builds.name(lock);
             if self.inner.directories.is_there(&id) {
-                return self.have(wanted, id).await;
+                return Ok(self.have(wanted, id).await);
             }
         }
         let (progress, words) = watch::channel("beginning".to_owned());
         let telling = self.tell_progress(wanted, words);
         let building = self.lock_and_install(wanted, known, progress);
         let (id, ()) = tokio::join!(building, telling);
-        self.have(wanted, id?).await
+        Ok(self.have(wanted, id?).await)
     }
 
     /// Takes the sender, so that whoever listens knows the end.
@@ -240,11 +244,11 @@ impl Environments {
         installed.ok().map(|()| (self.hold(id), version))
     }
 
-    async fn have(&self, wanted: &Wanted, id: String) -> Result<Arc<Environment>, NotBuilt> {
+    async fn have(&self, wanted: &Wanted, id: String) -> Arc<Environment> {
         self.inner.directories.touch(&id);
-        self.tell(wanted, EnvironmentNews::Ready).await.map_err(unreadable)?;
+        complain(self.tell(wanted, EnvironmentNews::Ready).await);
         complain(self.tell(wanted, EnvironmentNews::Used).await);
-        Ok(self.hold(id))
+        self.hold(id)
     }
 
     /// The one value of an environment that everybody has.
@@ -326,7 +330,7 @@ fn warning(wanted: &Wanted, why: &str, instead: Option<u32>) -> String {
 
 fn unreadable(error: StoreError) -> NotBuilt {
     tracing::error!(%error, "an environment is not in the store");
-    NotBuilt::Machine("the database could not be asked; try again".to_owned())
+    NotBuilt::Store
 }
 
 fn complain(told: Result<(), StoreError>) {

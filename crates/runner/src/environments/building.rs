@@ -27,6 +27,9 @@ pub(super) enum NotBuilt {
     /// This machine.
     #[error("{0}")]
     Machine(String),
+    /// Nobody could be asked what is known; the next run asks again.
+    #[error("the database could not be asked; try again")]
+    Store,
 }
 
 impl From<io::Error> for NotBuilt {
