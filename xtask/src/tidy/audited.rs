@@ -5,11 +5,11 @@ use crate::source::Source;
 
 /// How a transaction that writes is opened.
 const OPENS: [&str; 2] = [".write(", ".write_beside_others("];
-/// An entry of its own, or that of both organizations concerned.
-const TELLS: [&str; 2] = [".audit(", "both("];
+/// An entry of its own, or one in each of the organizations concerned.
+const TELLS: [&str; 3] = [".audit(", ".audit_each(", "both("];
 
 /// Functions that write without an entry, each with the reason.
-const SILENT: [(&str, &str); 23] = [
+const SILENT: [(&str, &str); 24] = [
     ("touch_api_key", "that a key was used is in the key"),
     ("touch_console_session", "that a session was used is in the session"),
     ("append_logs", "a run's own words"),
@@ -18,9 +18,10 @@ const SILENT: [(&str, &str); 23] = [
     ("remove_rows", "the begin of the purge tells"),
     ("remove_organization", "the begin of the purge tells"),
     ("promote", "an execution tells its own life"),
-    ("claim", "an execution tells its own life; what is refused is told by `refuse`"),
+    ("lanes", "an execution tells its own life; what is refused is told by `refuse`"),
     ("finish", "an execution tells its own life"),
     ("beat", "an execution tells its own life"),
+    ("let_go", "an execution tells its own life"),
     ("rescue", "an execution tells its own life"),
     ("enqueue", "an execution tells its own life; `Write::enqueue` tells of who acts"),
     ("start_scheduled", "an execution tells its own life"),

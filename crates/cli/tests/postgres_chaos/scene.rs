@@ -11,7 +11,7 @@ use std::{
     sync::Mutex,
 };
 use tempfile::TempDir;
-use testkit::{Client, eventually};
+use testkit::{Client, eventually, redis::Redis};
 
 /// How much of everything.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,7 @@ pub struct Tenant {
 pub struct Scene {
     pub size: Size,
     pub postgres: Mutex<Postgres>,
+    pub redis: Mutex<Redis>,
     pub apis: Vec<(String, Mutex<Node>)>,
     pub workers: Vec<Mutex<Node>>,
     pub tenants: Vec<Tenant>,
@@ -59,16 +60,17 @@ impl Scene {
     /// Starts it all and fills it.
     pub async fn start(size: Size) -> Self {
         let postgres = Postgres::start(PostgresOptions { durable: true, ..Default::default() });
-        let directory = tempfile::tempdir().unwrap();
+        let redis = Redis::start();
+        let (directory, redis_url) = (tempfile::tempdir().unwrap(), redis.url());
         let database_url = format!("{}/chaos", postgres.url());
         psql(&format!("{}/postgres", postgres.url()), "CREATE DATABASE chaos");
         let keys = directory.path().join("keys");
         std::fs::create_dir_all(&keys).unwrap();
         let common = |role: &str| {
             let keys = keys.to_str().unwrap();
-            ["--database-url", &database_url, "--keys-dir", keys, "--role", role]
-                .map(str::to_owned)
-                .to_vec()
+            let places = ["--database-url", &database_url, "--redis-url", &redis_url];
+            let rest = ["--keys-dir", keys, "--role", role];
+            places.into_iter().chain(rest).map(str::to_owned).collect::<Vec<_>>()
         };
         let mut apis = Vec::new();
         for n in 0..size.apis {
@@ -84,9 +86,10 @@ impl Scene {
             Mutex::new(Node::start(directory.path().join(format!("worker{n}")), arguments.concat()))
         });
         let workers = workers.collect();
-        let postgres = Mutex::new(postgres);
+        let (postgres, redis) = (Mutex::new(postgres), Mutex::new(redis));
         let tenants = Vec::new();
-        let mut scene = Self { size, postgres, apis, workers, tenants, database_url, directory };
+        let mut scene =
+            Self { size, postgres, redis, apis, workers, tenants, database_url, directory };
         scene.fill().await;
         scene
     }

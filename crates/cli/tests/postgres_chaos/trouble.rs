@@ -60,7 +60,7 @@ fn strike_until(scene: &Scene, mut dice: Dice, over: &AtomicBool) -> BTreeMap<&'
 #[expect(clippy::disallowed_methods, reason = "what died stays dead for a while")]
 fn strike(scene: &Scene, dice: &mut Dice) -> &'static str {
     let dead = dice.between(Duration::from_millis(10), DEAD);
-    match dice.roll(8) {
+    match dice.roll(11) {
         0..=2 => {
             let mut worker = scene.workers[dice.roll(scene.workers.len())].lock().unwrap();
             worker.kill();
@@ -88,6 +88,24 @@ fn strike(scene: &Scene, dice: &mut Dice) -> &'static str {
             std::thread::sleep(dead);
             postgres.start_again();
             "PostgreSQL killed"
+        }
+        6 => {
+            let mut redis = scene.redis.lock().unwrap();
+            redis.kill();
+            std::thread::sleep(dead);
+            redis.restart();
+            "Redis killed"
+        }
+        7 => {
+            let redis = scene.redis.lock().unwrap();
+            redis.freeze();
+            std::thread::sleep(dead);
+            redis.thaw();
+            "Redis frozen"
+        }
+        8 => {
+            scene.redis.lock().unwrap().flush();
+            "Redis flushed"
         }
         _ => {
             let some = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
