@@ -18,7 +18,7 @@ demo: ## Two organizations, one override, the proof of isolation; SERVE=1 keeps 
 	$(CARGO) build --quiet --release --package bifrost
 	./target/release/bifrost demo $(if $(SERVE),--serve)
 
-test: servers ## Everything that has to hold, in minutes
+test: servers uv ## Everything that has to hold, in minutes
 	$(CARGO) $(TEST) --workspace $(NOT_POSTGRES)
 	$(MAKE) --no-print-directory test-postgres
 	$(PYTHON) -m unittest discover -s python/tests -t python
@@ -27,8 +27,14 @@ test: servers ## Everything that has to hold, in minutes
 	$(MAKE) --no-print-directory deploy-check
 	$(MAKE) --no-print-directory fuzz
 
-test-postgres: servers ## What differs by engine, on a PostgreSQL server of its own
+test-postgres: servers uv ## What differs by engine, on a PostgreSQL server of its own
 	$(ON_POSTGRES) --package store --package api --package jobs --package runner --package bifrost $(NOT_SQLITE)
+
+uv: .cache/uv/bin/uv ## Installs what the tests install packages with
+
+.cache/uv/bin/uv:
+	$(PYTHON) -m venv .cache/uv
+	.cache/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
 servers: ## Installs PostgreSQL, Redis and what else tests start, from Debian's packages
 	@testkit/servers/install.sh
@@ -82,4 +88,4 @@ bench: ## The figures of the README, measured here
 	$(CARGO) build --quiet --release --package bifrost
 	$(CARGO) xtask servers --durable -- $(PYTHON) bench/run.py
 
-.PHONY: help demo test test-postgres servers check proofs fuzz deploy-check format lint types tidy bench
+.PHONY: help demo test test-postgres uv servers check proofs fuzz deploy-check format lint types tidy bench

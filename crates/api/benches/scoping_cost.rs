@@ -74,6 +74,7 @@ async fn side(store: Store, data: &std::path::Path) -> Side {
         cache: cache::Cache::memory(0),
         bells: jobs::Bells::default(),
         analyser: Arc::new(NoAnalysis),
+        environments: Arc::new(domain::environment::Elsewhere { python: "3.11.7".to_owned() }),
         keys: SigningKeys::load_or_create(data).unwrap(),
         clock: Arc::new(SystemClock),
         issuer: "https://bifrost.test".to_owned(),

@@ -130,6 +130,8 @@ pub const TABLE: &[Row] = &[
     row("GET", "/api/schedules", Who::AnyRole),
     row("GET", "/api/schedules/{workflow}", Who::AnyRole),
     row("PATCH", "/api/schedules/{workflow}", Who::Ops),
+    row("GET", "/api/environment", Who::AnyRole),
+    row("POST", "/api/environment/build", Who::Ops),
     row("GET", "/api/audit", Who::Admin),
     row("GET", "/api/openapi.json", Who::Public),
     row("GET", "/healthz", Who::Public),

@@ -11,6 +11,8 @@ use axum::response::Response;
 use domain::{
     FilePath,
     admission::{self, Accepted, Invalid},
+    environment::Wanted,
+    requirements,
 };
 use store::{Precondition, WriteFile, WriteFileError};
 
@@ -45,7 +47,14 @@ pub async fn write(
         now: state.now(),
     };
     match state.scoped(signed).write_file(write).await {
-        Ok(done) => Ok(written(done, accepted.diagnostics)),
+        Ok(done) => {
+            if requirements::is_requirements(&done.entry.path) {
+                let owner = signed.access.scope();
+                let wanted = Wanted::new(owner, done.entry.version, &order.content);
+                state.environments.begin(wanted);
+            }
+            Ok(written(done, accepted.diagnostics))
+        }
         // The client saw the inherited file, and meanwhile there is one of its own.
         Err(WriteFileError::PreconditionRequired) if order.if_match == IfMatch::Inherited => {
             Err(FilesError::Precondition(etag::stale()))

@@ -33,6 +33,7 @@ use utoipa::{
         (name = "workflows", description = "Functions that can be run."),
         (name = "executions", description = "Runs of workflows."),
         (name = "schedules", description = "Workflows that start by themselves."),
+        (name = "environment", description = "Packages that workflows can import."),
         (name = "audit", description = "Who did what, and who was kept from it."),
         (name = "health", description = "For load balancers and other servers."),
     )

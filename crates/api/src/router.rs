@@ -4,9 +4,9 @@ use crate::{
     envelope, gate, openapi,
     problem::Problem,
     routes::{
-        acting, api_keys, audit, auth, config, console_session, execution_logs, executions,
-        file_versions, files, health, me, modules, organization_removal, organizations, schedules,
-        settings, setup, users, workflows,
+        acting, api_keys, audit, auth, config, console_session, environment, execution_logs,
+        executions, file_versions, files, health, me, modules, organization_removal, organizations,
+        schedules, settings, setup, users, workflows,
     },
     state::{ApiState, Vitals},
 };
@@ -104,6 +104,8 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(executions::cancel))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::get, schedules::switch))
+        .routes(routes!(environment::get))
+        .routes(routes!(environment::build))
         .routes(routes!(audit::list))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

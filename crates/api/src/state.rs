@@ -12,7 +12,7 @@ use crate::{
 };
 use axum::extract::FromRef;
 use cache::Cache;
-use domain::{Timestamp, analysis::Analyser};
+use domain::{Timestamp, analysis::Analyser, environment::Builder};
 use jobs::{Bells, Clock};
 use std::{ops::Deref, sync::Arc};
 use store::{Scoped, Store};
@@ -28,6 +28,8 @@ pub struct ApiParts {
     pub bells: Bells,
     /// Reads Python before it is written.
     pub analyser: Arc<dyn Analyser>,
+    /// Builds the packages that files ask for.
+    pub environments: Arc<dyn Builder>,
     /// Signs access tokens.
     pub keys: SigningKeys,
     /// Tells the time.
@@ -77,6 +79,7 @@ pub struct Shared {
     pub(crate) cache: Cache,
     pub(crate) bells: Bells,
     pub(crate) analyser: Arc<dyn Analyser>,
+    pub(crate) environments: Arc<dyn Builder>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tokens: Tokens,
     pub(crate) cursors: Cursors,
@@ -100,6 +103,7 @@ impl ApiState {
             cache: parts.cache,
             bells: parts.bells,
             analyser: parts.analyser,
+            environments: parts.environments,
             clock: parts.clock,
             cursors: Cursors::new(keys.clone()),
             tokens: Tokens::new(keys, parts.issuer),

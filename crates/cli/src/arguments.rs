@@ -1,5 +1,9 @@
 //! The command line.
 
+mod packages;
+
+pub use packages::{PackageOptions, PythonBuild, PythonPreload};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::{Slug, network::PrivateHosts};
 use std::{net::SocketAddr, path::PathBuf};
@@ -86,6 +90,8 @@ pub struct ServeOptions {
     /// Python interpreter, 3.11 or later [default: the first `python3` on the path]
     #[arg(long, env = "BIFROST_PYTHON")]
     pub python: Option<PathBuf>,
+    #[command(flatten)]
+    pub packages: PackageOptions,
     /// Executions at the same time [default: four per core]
     #[arg(long, env = "BIFROST_CONCURRENCY")]
     pub concurrency: Option<u32>,
@@ -353,6 +359,9 @@ pub struct DoctorOptions {
     /// Python interpreter, 3.11 or later
     #[arg(long, env = "BIFROST_PYTHON")]
     pub python: Option<PathBuf>,
+    /// The program that installs packages
+    #[arg(long, env = "BIFROST_UV")]
+    pub uv: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

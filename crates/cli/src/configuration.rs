@@ -1,9 +1,13 @@
 //! Where a value comes from: flag, then variable (both by clap), then `bifrost.toml`, then default.
 
-use crate::arguments::{DoctorOptions, Isolation, Places, Role, ServeOptions};
+use crate::arguments::{
+    DoctorOptions, Isolation, PackageOptions, Places, PythonBuild, PythonPreload, Role,
+    ServeOptions,
+};
 use anyhow::{Context, bail};
 use cache::Address;
 use domain::network::PrivateHosts;
+use runner::{EnvironmentOptions, Preload};
 use serde::Deserialize;
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -28,6 +32,8 @@ pub struct Serve {
     pub role: Role,
     /// Interpreter, if not the first on the path.
     pub python: Option<PathBuf>,
+    /// How packages are had.
+    pub environments: EnvironmentOptions,
     /// Executions at the same time.
     pub concurrency: u32,
     /// How long running executions may go on when the server stops.
@@ -69,6 +75,12 @@ struct Configured {
     role: Option<Role>,
     redis_url: Option<String>,
     python: Option<PathBuf>,
+    uv: Option<PathBuf>,
+    python_index: Option<String>,
+    python_find_links: Option<PathBuf>,
+    python_build: Option<PythonBuild>,
+    python_preload: Option<PythonPreload>,
+    python_keep_days: Option<u32>,
     concurrency: Option<u32>,
     drain_seconds: Option<u32>,
     linger_seconds: Option<u32>,
@@ -96,6 +108,7 @@ impl ServeOptions {
             listen: self.listen.or(configured.listen).unwrap_or(LISTEN),
             probe_listen: self.probe_listen.or(configured.probe_listen),
             role: self.role.or(configured.role).unwrap_or(Role::All),
+            environments: environments(self.packages, &configured),
             python: self.python.or(configured.python.clone()),
             concurrency: concurrency.unwrap_or_else(|| (cores * PER_CORE) as u32).max(1),
             drain: Duration::from_secs(drain.into()),
@@ -111,6 +124,25 @@ fn private_hosts(
     let configured = configured.egress_allow_private.as_deref();
     let read = || configured.unwrap_or_default().parse().context("`egress_allow_private`");
     given.map_or_else(read, Ok)
+}
+
+fn environments(given: PackageOptions, configured: &Configured) -> EnvironmentOptions {
+    let build = given.python_build.or(configured.python_build);
+    let days = given.python_keep_days.or(configured.python_keep_days);
+    let index = given.python_index.or(configured.python_index.clone());
+    let default = EnvironmentOptions::default();
+    EnvironmentOptions {
+        uv: given.uv.or(configured.uv.clone()),
+        index: index.map(Into::into),
+        find_links: given.python_find_links.or(configured.python_find_links.clone()),
+        build: build == Some(PythonBuild::Allowed),
+        preload: match given.python_preload.or(configured.python_preload) {
+            Some(PythonPreload::None) => Preload::Nothing,
+            Some(PythonPreload::All) => Preload::All,
+            Some(PythonPreload::Global) | None => Preload::Global,
+        },
+        keep: days.map_or(default.keep, |days| Duration::from_secs(u64::from(days) * 86_400)),
+    }
 }
 
 /// A URL of scheme and host is all that links and cookies need.
@@ -276,6 +308,20 @@ mod tests {
         let refused = decide(None, "egress_allow_private = \"10.0.0.0/8\"\n");
         let told = format!("{:#}", refused.expect_err("a network is no host"));
         assert!(told.contains("write `host:port`"), "{told}");
+    }
+
+    #[test]
+    fn the_index_of_packages_is_taken_and_never_shown() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("some.toml");
+        let text =
+            "python_index = \"https://me:s3cret@index/simple\"\npython_build = \"allowed\"\n";
+        std::fs::write(&path, text).expect("written");
+        let places = Places { config: Some(path), ..Places::default() };
+        let serve = ServeOptions { places, ..ServeOptions::default() }.resolve().expect("resolved");
+        assert!(serve.environments.index.is_some() && serve.environments.build);
+        assert_eq!(serve.environments.preload, Preload::Global);
+        assert!(!format!("{serve:?}").contains("s3cret"));
     }
 
     #[test]

@@ -63,6 +63,7 @@ fn serve_options(options: &DemoOptions, directory: std::path::PathBuf) -> Serve 
     let database_url = format!("sqlite:{}", directory.join("bifrost.db").display());
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     Serve {
+        environments: runner::EnvironmentOptions::default(),
         public_url: None,
         data: Data {
             master_key: MasterKeySource::DataDirectory(directory.clone()),

@@ -1,7 +1,7 @@
 //! `bifrost doctor`: is everything there that serving needs, and how to mend what is not.
 
 use crate::{arguments::DoctorOptions, configuration::Data, talk};
-use runner::Python;
+use runner::{Python, Uv};
 use serde_json::json;
 use std::{path::Path, process::ExitCode};
 use store::{MasterKeyState, Reason, Store};
@@ -24,6 +24,7 @@ pub async fn run(options: DoctorOptions) -> anyhow::Result<ExitCode> {
             Finding { what: "master key", result: master_key(&data).await },
             Finding { what: "cache", result: cache(&data).await },
             Finding { what: "interpreter", result: interpreter(&options).await },
+            Finding { what: "packages", result: packages(&options).await },
             Finding { what: "isolation", result: Ok(isolation().to_owned()) },
         ],
     };
@@ -102,6 +103,15 @@ async fn interpreter(options: &DoctorOptions) -> Result<String, String> {
     let python = python.map_err(|error| error.to_string())?;
     let (major, minor, patch) = python.version;
     Ok(format!("{major}.{minor}.{patch} at `{}`", python.executable.display()))
+}
+
+/// Without uv everything works that needs no packages.
+async fn packages(options: &DoctorOptions) -> Result<String, String> {
+    match (Uv::find(options.uv.as_deref()).await, &options.uv) {
+        (Ok(uv), _) => Ok(format!("uv {} at `{}`", uv.version, uv.executable.display())),
+        (Err(error), None) => Ok(error.to_string()),
+        (Err(error), Some(_)) => Err(error.to_string()),
+    }
 }
 
 fn isolation() -> &'static str {

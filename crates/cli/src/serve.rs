@@ -11,7 +11,10 @@ use api::{
     ApiParts, ApiState, Leaving, ServerLimits, SigningKeys, Vitals, setup_token::SetupToken,
 };
 use cache::Cache;
-use domain::{OrganizationId, Scope};
+use domain::{
+    OrganizationId, Scope,
+    environment::{Builder, Elsewhere},
+};
 use jobs::{Bells, Clock, Retention, SystemClock, Ticker, Work};
 use runner::{Runner, RunnerOptions, Worker};
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
@@ -100,6 +103,7 @@ impl Server {
             tasks.push(serve_schedules(&parts));
             tasks.push(serve_retention(&parts));
             tasks.push(warm_up(&parts));
+            tasks.push(keep(&parts));
         }
         let Parts { stop, leaving, .. } = parts;
         let (data, linger) = (options.data, options.linger);
@@ -200,6 +204,7 @@ async fn start_cache(data: &Data) -> Cache {
 async fn start_runner(options: &Serve, store: Store, cache: Cache) -> anyhow::Result<Runner> {
     let mut set = RunnerOptions::new(&options.data.directory);
     set.python = options.python.clone();
+    set.environments = options.environments.clone();
     set.cache = Some(cache);
     set.private_hosts = options.private_hosts.clone();
     Ok(Runner::start(set, store).await?)
@@ -222,6 +227,7 @@ fn serve_http(
         cache: parts.cache.clone(),
         bells: parts.bells.clone(),
         analyser: parts.runner.analyser(),
+        environments: environments(&parts.runner, options.role),
         keys,
         clock: parts.clock.clone(),
         issuer: "bifrost".to_owned(),
@@ -276,6 +282,27 @@ fn warm_up(parts: &Parts) -> JoinHandle<anyhow::Result<()>> {
         tokio::select! {
             () = stop.cancelled() => {}
             () = runner.warm_up(&access) => {}
+        }
+        Ok(())
+    })
+}
+
+/// Who builds packages: a process that runs nothing leaves it to those that do.
+fn environments(runner: &Runner, role: Role) -> Arc<dyn Builder> {
+    let builder = runner.environments();
+    match role {
+        Role::Api => Arc::new(Elsewhere { python: builder.python() }),
+        Role::All | Role::Worker => builder,
+    }
+}
+
+/// Lets go of what the runner has and nobody needs.
+fn keep(parts: &Parts) -> JoinHandle<anyhow::Result<()>> {
+    let (runner, stop) = (parts.runner.clone(), parts.stop.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            never = runner.keep() => match never {},
         }
         Ok(())
     })

@@ -4,6 +4,7 @@ use crate::{
     FilePath,
     analysis::{Analyser, Analysis, AnalysisFailed, Diagnostic, Severity, SyntaxError, Workflow},
     module_name::Reserved,
+    requirements::{self, Requirements},
     schedule::{BadSchedule, Schedule},
 };
 
@@ -56,6 +57,11 @@ pub async fn admit(
     }
     if let Some(reserved) = path.module().and_then(|name| name.reserved()) {
         return Err(Refusal::Reserved(reserved));
+    }
+    if requirements::is_requirements(path) {
+        // It may be written all the same: the packages there were go on being used.
+        let diagnostics = Requirements::parse(content).diagnostics();
+        return Ok(Accepted { diagnostics, ..Accepted::default() });
     }
     if !path.is_python() {
         return Ok(Accepted::default());
@@ -176,6 +182,15 @@ mod tests {
     fn what_is_not_python_is_taken_as_it_is() {
         let accepted = decide("data/json.txt", b"\0def (", Invalid::Refuse, &UNASKED).unwrap();
         assert_eq!(accepted, Accepted::default());
+    }
+
+    #[test]
+    fn requirements_are_taken_with_remarks_on_their_lines() {
+        let content = b"idna\n-e .\n";
+        let accepted = decide("requirements.txt", content, Invalid::Refuse, &UNASKED).unwrap();
+        let [said] = &accepted.diagnostics[..] else { panic!("{accepted:?}") };
+        assert_eq!((said.severity, said.line), (Severity::Error, 2));
+        assert_eq!(said.code, "refused-option");
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(crate) use built::Bundle;
 
 use crate::{
     sources::{SourceError, Sources},
-    zygote::Pool,
+    zygote::{Pool, Pools},
 };
 use domain::{Access, Scope, execution::LoadedModule};
 use shelf::{Shelf, Slot};
@@ -53,7 +53,7 @@ struct Inner {
 }
 
 impl Bundles {
-    pub(crate) fn new(sources: Sources, budget: u64, tools: Arc<Pool>, runs: Arc<Pool>) -> Self {
+    pub(crate) fn new(sources: Sources, budget: u64, tools: Arc<Pool>, runs: Arc<Pools>) -> Self {
         let (shelf, warming) = (Shelf::new(budget), Warming::new(runs));
         Self { inner: Arc::new(Inner { sources, shelf, tools, warming }) }
     }

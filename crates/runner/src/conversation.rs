@@ -5,7 +5,7 @@ use crate::{
     calls::Calls,
     egress::{Teller, Traffic, WayOut},
     execution::{Started, Tools},
-    frames::{self, Call, Outgoing},
+    frames::{self, Call, Modules, Outgoing},
     listening::Listener,
     logs::{self, Keep, LogGate},
     masking::Masking,
@@ -17,7 +17,7 @@ use crate::{
 use bytes::Bytes;
 use domain::{
     Access, ExecutionId,
-    execution::{LoadedModule, LogLine},
+    execution::{LogLevel, LogLine},
 };
 use futures_util::{FutureExt, SinkExt, future::FusedFuture};
 use std::{pin::pin, sync::Arc, time::Duration};
@@ -34,7 +34,7 @@ const LAST_OUTPUT: Duration = Duration::from_millis(500);
 /// What is left when a child is gone.
 pub(crate) struct Held {
     pub ending: Ending,
-    pub modules: Vec<LoadedModule>,
+    pub modules: Modules,
     pub logs: Vec<LogLine>,
     pub log_lines_lost: u64,
     pub traffic: Traffic,
@@ -49,7 +49,7 @@ pub(crate) async fn converse(
 ) -> Held {
     let masking = Arc::new(Masking::default());
     let (gate, lines) = logs::gate(masking.clone());
-    let mut modules = Vec::new();
+    let mut modules = Modules::default();
     let seen = &mut modules;
     let talk = async move {
         let kept = Kept { gate: &gate, masking: &masking, modules: seen };
@@ -86,7 +86,7 @@ impl Keep for Keeper<'_> {
 struct Kept<'a> {
     gate: &'a LogGate,
     masking: &'a Arc<Masking>,
-    modules: &'a mut Vec<LoadedModule>,
+    modules: &'a mut Modules,
 }
 
 /// Talks with the child until it is gone.
@@ -98,7 +98,10 @@ async fn talk(
     kept: Kept<'_>,
 ) -> Ending {
     let Kept { gate, masking, modules } = kept;
-    let Started { mut child, socket, output, .. } = started;
+    let Started { mut child, socket, output, warning, .. } = started;
+    if let Some(warning) = warning {
+        gate.push(LogLevel::Warning, &warning, now()).await;
+    }
     let deadline = Instant::now() + request.limits.timeout;
     let (reading, writing) = socket.into_split();
     let (call, calls) = mpsc::channel(WAITING);

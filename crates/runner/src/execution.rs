@@ -5,6 +5,7 @@ use crate::{
     bundles::{Bundle, Bundles, NoBundle, Wanted},
     conversation::{Held, converse},
     egress::{Egress, Policy, WayOut},
+    environments::{Environment, Environments, ForRun},
     frames::{
         ChildLimits, EntryInfo, ExecutionInfo, OrganizationFrame, Outgoing, Start, StartRun,
         large_frames,
@@ -16,7 +17,7 @@ use crate::{
     scratch::{Scratch, Scratches},
     sources::Sources,
     tools::socket_pair,
-    zygote::{Child, Pool},
+    zygote::{Child, Pools, Wants},
 };
 use bytes::Bytes;
 use domain::{Scope, analysis::Analyser, network::AllowedHosts};
@@ -33,7 +34,8 @@ use tokio::{
 /// What every run needs of the runner.
 pub(crate) struct Tools<'a> {
     pub bundles: &'a Bundles,
-    pub runs: &'a Pool,
+    pub runs: &'a Pools,
+    pub environments: &'a Environments,
     pub sources: &'a Sources,
     pub analyser: &'a dyn Analyser,
     pub scratches: &'a Scratches,
@@ -53,6 +55,8 @@ pub(crate) struct Started {
     pub output: pipe::Receiver,
     /// Where it connects to reach the network, if its place has such a thing.
     pub network: Option<TcpListener>,
+    /// What its log begins with.
+    pub warning: Option<String>,
 }
 
 /// Runs one execution to its end.
@@ -62,15 +66,17 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
     let scratch = Arc::new(tools.scratches.make().map_err(NotStarted::Scratch)?);
     let opening = opening(&request, &scratch)?;
     let files = load(tools.bundles, &request).await?;
+    let packages = packages(&tools, &request, &files).await;
     let loaded = Instant::now();
-    let mut started = start(tools.runs, &files, scratch).await?;
+    let mut started = start(&tools, &files, &packages, scratch).await?;
     drop(files);
     let way_out = WayOut::open(started.network.take(), policy(&tools, &request))?;
     let forked = Instant::now();
     let held = converse(&tools, &request, (started, way_out), opening).await;
-    if !held.modules.is_empty() {
-        tools.bundles.learn(&held.modules);
+    if !held.modules.modules.is_empty() {
+        tools.bundles.learn(&held.modules.modules);
     }
+    learn(&tools, &packages, &held.modules.packages);
     let ended = held.ending.known;
     let timings = Timings {
         bundle: loaded - begun,
@@ -80,6 +86,7 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
     };
     let outcome = outcome(held.ending, request.limits.timeout);
     let Held { modules, logs, log_lines_lost, traffic, .. } = held;
+    let modules = modules.modules;
     Ok(RunReport { outcome, modules, logs, log_lines_lost, traffic, timings })
 }
 
@@ -166,7 +173,34 @@ impl From<NoBundle> for NotStarted {
     }
 }
 
-async fn start(runs: &Pool, files: &Files, scratch: Arc<Scratch>) -> Result<Started, NotStarted> {
+/// The packages of the organization's file, else of Global's. Waits while they are being built;
+/// a run that is to stop does not, and ends by itself.
+async fn packages(tools: &Tools<'_>, request: &RunRequest, files: &Files) -> ForRun {
+    let own = files.own.as_ref().and_then(|own| own.requirements.as_ref());
+    let wanted = own.or(files.global.requirements.as_ref());
+    tokio::select! {
+        packages = tools.environments.for_run(wanted) => packages,
+        () = request.cancel.cancelled() => ForRun::default(),
+    }
+}
+
+/// Counts what was imported, for zygotes to come.
+fn learn(tools: &Tools<'_>, packages: &ForRun, imported: &[String]) {
+    let Some(environment) = packages.environment.as_ref().filter(|_| packages.ahead) else {
+        return;
+    };
+    let learning = tools.environments.learning();
+    if !imported.is_empty() {
+        learning.learn(&environment.id, imported);
+    }
+}
+
+async fn start(
+    tools: &Tools<'_>,
+    files: &Files,
+    packages: &ForRun,
+    scratch: Arc<Scratch>,
+) -> Result<Started, NotStarted> {
     let (socket, theirs) = socket_pair()?;
     let (output, written) = output::pair()?;
     let bundles: Vec<_> = std::iter::once(&files.global).chain(&files.own).collect();
@@ -174,6 +208,13 @@ async fn start(runs: &Pool, files: &Files, scratch: Arc<Scratch>) -> Result<Star
         bundles.iter().flat_map(|bundle| [bundle.file.clone(), bundle.codes()]).collect();
     let mut descriptors: Vec<BorrowedFd<'_>> = vec![theirs.as_fd(), written.as_fd()];
     descriptors.extend(memory.iter().map(|file| file.as_fd()));
-    let child = runs.spawn(&descriptors, Some(scratch)).await?;
-    Ok(Started { child, socket, output, network: None })
+    let environment = packages.environment.as_ref();
+    let chosen =
+        |environment: &Arc<Environment>| tools.environments.learning().chosen(&environment.id);
+    let ahead = environment.filter(|_| packages.ahead).map(chosen);
+    let hides = |name: &str| bundles.iter().any(|bundle| bundle.offers(name));
+    let wants = Wants { environment, ahead, hides: &hides };
+    let child = tools.runs.spawn(wants, &descriptors, Some(scratch)).await?;
+    let warning = packages.warning.clone();
+    Ok(Started { child, socket, output, network: None, warning })
 }

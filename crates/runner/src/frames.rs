@@ -5,7 +5,7 @@ mod outgoing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use incoming::{Call, Incoming, Joining, Large, Log};
+pub(crate) use incoming::{Call, Incoming, Joining, Large, Log, Modules};
 pub(crate) use outgoing::{
     ChildLimits, EntryInfo, ExecutionInfo, OrganizationFrame, Outgoing, Start, StartRun, Wrong,
     large_frames,

@@ -18,6 +18,7 @@ mod calls;
 mod control;
 mod conversation;
 pub mod egress;
+mod environments;
 mod execution;
 mod frames;
 mod listening;
@@ -38,6 +39,7 @@ mod watching;
 mod worker;
 mod zygote;
 
+pub use environments::{EnvironmentOptions, NoUv, Preload, Uv};
 pub use python::{NoPython, Python};
 pub use request::{
     Entry, NotStarted, OrganizationInfo, RunLimits, RunReport, RunRequest, Timings, UserInfo,

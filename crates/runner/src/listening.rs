@@ -1,13 +1,13 @@
 //! Listens to a child: log lines, calls, modules, and at last its end.
 
 use crate::{
-    frames::{self, BadFrame, Call, Incoming, Joining, Large, Log},
+    frames::{self, BadFrame, Call, Incoming, Joining, Large, Log, Modules},
     logs::{Dropped, LogGate},
     sources::now,
 };
 use domain::{
     Timestamp,
-    execution::{Failure, LoadedModule, LogLevel},
+    execution::{Failure, LogLevel},
 };
 use futures_util::StreamExt;
 use std::time::Duration;
@@ -16,6 +16,8 @@ use tokio_util::codec::{FramedRead, LengthDelimitedCodec, LengthDelimitedCodecEr
 
 /// Most modules of one run that are kept as its provenance.
 const MAX_MODULES: usize = 20_000;
+/// Most packages of one run that are learned from.
+const MAX_PACKAGES: usize = 64;
 /// A child's clock is believed if it is this near to ours; it is the same machine.
 const CLOCK: Duration = Duration::from_secs(3600);
 
@@ -39,7 +41,7 @@ pub(crate) struct Listener<'a> {
     frames: FramedRead<OwnedReadHalf, LengthDelimitedCodec>,
     gate: &'a LogGate,
     calls: mpsc::Sender<Call>,
-    modules: &'a mut Vec<LoadedModule>,
+    modules: &'a mut Modules,
 }
 
 impl<'a> Listener<'a> {
@@ -47,7 +49,7 @@ impl<'a> Listener<'a> {
         socket: OwnedReadHalf,
         gate: &'a LogGate,
         calls: mpsc::Sender<Call>,
-        modules: &'a mut Vec<LoadedModule>,
+        modules: &'a mut Modules,
     ) -> Self {
         Self { frames: FramedRead::new(socket, frames::codec()), gate, calls, modules }
     }
@@ -94,8 +96,10 @@ impl<'a> Listener<'a> {
                 let _closed = self.calls.send(call).await;
             }
             Incoming::Modules(modules) => {
-                let room = MAX_MODULES.saturating_sub(self.modules.len());
-                self.modules.extend(modules.into_iter().take(room));
+                let room = MAX_MODULES.saturating_sub(self.modules.modules.len());
+                self.modules.modules.extend(modules.modules.into_iter().take(room));
+                let room = MAX_PACKAGES.saturating_sub(self.modules.packages.len());
+                self.modules.packages.extend(modules.packages.into_iter().take(room));
             }
             Incoming::Result(Large::Inline(text)) => return Ok(Some(End::Result(text))),
             Incoming::Result(Large::Parts(parts)) => return self.join(parts).await.map(Some),

@@ -5,19 +5,30 @@ use crate::{
     analyser::ChildAnalyser,
     bundles::{Bundles, Wanted},
     egress::Egress,
+    environments::{EnvironmentOptions, Environments},
     execution::{self, Tools},
     runtime_files,
     scratch::Scratches,
     sources::Sources,
-    zygote::{Kind, Launch, Pool},
+    zygote::{Kind, Launch, Pool, Pools},
 };
 use cache::Cache;
-use domain::{Access, Scope, analysis::Analyser, network::PrivateHosts};
-use std::{io, path::PathBuf, sync::Arc, time::Instant};
+use domain::{Access, Scope, analysis::Analyser, environment::Builder, network::PrivateHosts};
+use std::{
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use store::Store;
 
 /// Bytes of a cache that nobody gave: what was let go of the bundles' memory comes back from it.
 pub const CACHE_MEMORY: u64 = 32 * 1024 * 1024;
+
+/// How often zygotes that nobody needs are looked for, and memory is counted.
+const KEEPING: Duration = Duration::from_secs(15);
+/// How many times of that until packages that nobody needs are looked for: an hour.
+const SWEEP: u64 = 240;
 
 /// How to set up a [`Runner`].
 #[derive(Clone, Debug)]
@@ -35,6 +46,8 @@ pub struct RunnerOptions {
     pub forks_per_zygote: u64,
     /// Private hosts that runs may reach, by the operator's word.
     pub private_hosts: PrivateHosts,
+    /// How packages are had.
+    pub environments: EnvironmentOptions,
 }
 
 impl RunnerOptions {
@@ -47,6 +60,7 @@ impl RunnerOptions {
             cache: None,
             forks_per_zygote: 10_000,
             private_hosts: PrivateHosts::default(),
+            environments: EnvironmentOptions::default(),
         }
     }
 }
@@ -78,7 +92,8 @@ pub struct Runner {
 
 struct Inner {
     python: Python,
-    runs: Arc<Pool>,
+    runs: Arc<Pools>,
+    environments: Environments,
     bundles: Bundles,
     sources: Sources,
     analyser: ChildAnalyser,
@@ -94,9 +109,13 @@ impl Runner {
             .map_err(|error| RunnerError::Files(options.data_dir.clone(), error))?;
         let scratches = Scratches::open(&options.data_dir)
             .map_err(|error| RunnerError::Scratch(options.data_dir.clone(), error))?;
-        let launch = Launch { python: python.executable.clone(), runtime };
-        let pool = |kind| Arc::new(Pool::new(kind, launch.clone(), options.forks_per_zygote));
-        let (runs, tools) = (pool(Kind::Run), pool(Kind::Tools));
+        let (data, set) = (&options.data_dir, options.environments);
+        let environments = Environments::open(data, python.clone(), set, store.clone())
+            .map_err(|error| RunnerError::Files(options.data_dir.clone(), error))?;
+        let executable = python.executable.clone();
+        let launch = Launch { python: executable, runtime, environment: None };
+        let tools = Arc::new(Pool::new(Kind::Tools, launch.clone(), options.forks_per_zygote));
+        let runs = Arc::new(Pools::new(launch, options.forks_per_zygote));
         tokio::try_join!(runs.ready(), tools.ready())?;
         let cache = options.cache.unwrap_or_else(|| Cache::memory(CACHE_MEMORY));
         let sources = Sources::new(store, cache);
@@ -104,7 +123,8 @@ impl Runner {
             Bundles::new(sources.clone(), options.bundle_memory, tools.clone(), runs.clone());
         let analyser = ChildAnalyser::new(tools);
         let egress = Egress::new(options.private_hosts);
-        let inner = Inner { python, runs, bundles, sources, analyser, scratches, egress };
+        let inner =
+            Inner { python, runs, environments, bundles, sources, analyser, scratches, egress };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -116,8 +136,10 @@ impl Runner {
         &self,
         request: RunRequest,
     ) -> impl Future<Output = Result<RunReport, NotStarted>> + Send {
-        let Inner { runs, bundles, sources, analyser, scratches, egress, .. } = &*self.inner;
-        execution::run(Tools { bundles, runs, sources, analyser, scratches, egress }, request)
+        let Inner { runs, environments, bundles, sources, analyser, scratches, egress, .. } =
+            &*self.inner;
+        let tools = Tools { bundles, runs, environments, sources, analyser, scratches, egress };
+        execution::run(tools, request)
     }
 
     /// Builds Global's bundle, which every run needs, before anybody waits for it. When that fails
@@ -138,6 +160,32 @@ impl Runner {
     /// Reads Python files without running them, for the rooms that write files.
     pub fn analyser(&self) -> Arc<dyn Analyser> {
         Arc::new(self.inner.analyser.clone())
+    }
+
+    /// Builds packages, for the rooms that write the files which ask for them.
+    pub fn environments(&self) -> Arc<dyn Builder> {
+        Arc::new(self.inner.environments.clone())
+    }
+
+    /// Lets go of zygotes and packages that nobody needs, and counts memory, until dropped.
+    pub async fn keep(&self) -> std::convert::Infallible {
+        let mut times = tokio::time::interval(KEEPING);
+        for beat in 0_u64.. {
+            times.tick().await;
+            self.inner.runs.let_go();
+            self.inner.runs.memory().await.show();
+            if beat.is_multiple_of(SWEEP) {
+                self.sweep().await;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Removes packages that nobody uses; how many environments.
+    pub async fn sweep(&self) -> usize {
+        let gone = self.inner.environments.let_go().await;
+        gone.inspect_err(|error| tracing::warn!(%error, "unused packages could not be removed"))
+            .unwrap_or(0)
     }
 
     /// The interpreter that runs workflows.

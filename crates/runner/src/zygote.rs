@@ -2,14 +2,18 @@
 
 mod child;
 mod events;
+mod memory;
 mod pool;
+mod pools;
 
 pub use child::SpawnFailed;
 pub(crate) use child::{Child, Exit};
 pub(crate) use pool::{Kind, Launch, Pool, Warm};
+pub(crate) use pools::{Pools, Wants};
 
 use crate::{control::Control, scratch::Scratch};
-use events::{Event, Notice};
+use events::{Event, Notice, Ready};
+use memory::Processes;
 use serde_json::json;
 use std::{
     collections::HashMap,
@@ -52,6 +56,10 @@ struct Shared {
     children: Mutex<HashMap<String, Entry>>,
     gone: AtomicBool,
     forks: AtomicU64,
+    /// The process itself.
+    pid: Option<i32>,
+    /// Names at the top of the installed packages it has imported.
+    packages: Vec<String>,
 }
 
 struct Entry {
@@ -63,19 +71,25 @@ struct Entry {
 
 impl Zygote {
     /// Starts one and waits until it is ready.
-    pub(crate) async fn start(launch: &Launch, kind: Kind) -> Result<Arc<Self>, ZygoteFailed> {
+    pub(crate) async fn start(
+        launch: &Launch,
+        kind: Kind,
+        ahead: &[String],
+    ) -> Result<Arc<Self>, ZygoteFailed> {
         let failed = |error| ZygoteFailed::Start(launch.python.clone(), error);
         let (control, theirs) = Control::pair().map_err(failed)?;
-        let process = launch.command(kind, theirs).spawn().map_err(failed)?;
+        let process = launch.command(kind, theirs, ahead).spawn().map_err(failed)?;
         let ready = tokio::time::timeout(START_LIMIT, events::ready(&control)).await;
         let ready = ready.unwrap_or_else(|_| Err("nothing within 30 seconds".to_owned()));
-        let (version, tag) = ready.map_err(ZygoteFailed::NotReady)?;
-        tracing::debug!(kind = kind.as_str(), version, tag, "zygote ready");
+        let Ready { python, tag, packages } = ready.map_err(ZygoteFailed::NotReady)?;
+        tracing::debug!(kind = kind.as_str(), python, tag, ?packages, "zygote ready");
         let shared = Arc::new(Shared {
             control,
             children: Mutex::default(),
             gone: AtomicBool::new(false),
             forks: AtomicU64::new(0),
+            pid: process.id().and_then(|pid| i32::try_from(pid).ok()),
+            packages,
         });
         tokio::spawn(shared.clone().read(process));
         Ok(Arc::new(Self { shared }))
@@ -89,6 +103,17 @@ impl Zygote {
     /// How many children it was asked for.
     pub(crate) fn forks(&self) -> u64 {
         self.shared.forks.load(Ordering::Relaxed)
+    }
+
+    /// Names at the top of the installed packages it has imported.
+    pub(crate) fn packages(&self) -> &[String] {
+        &self.shared.packages
+    }
+
+    /// Itself and its children.
+    pub(crate) fn processes(&self) -> Processes {
+        let children = self.shared.children().values().filter_map(|entry| entry.pid).collect();
+        Processes { zygotes: self.shared.pid.into_iter().collect(), children }
     }
 
     /// Asks for a child that holds these descriptors.
@@ -209,7 +234,7 @@ impl Shared {
 }
 
 impl Launch {
-    fn command(&self, kind: Kind, channel: OwnedFd) -> tokio::process::Command {
+    fn command(&self, kind: Kind, channel: OwnedFd, ahead: &[String]) -> tokio::process::Command {
         let directory = self.runtime.to_string_lossy();
         let quoted = serde_json::Value::from(directory.as_ref());
         let script = format!(
@@ -217,8 +242,11 @@ impl Launch {
              from bifrost_runtime.zygote import main; main()"
         );
         let mut command = tokio::process::Command::new(&self.python);
+        command.args(["-I", "-S", "-c", &script, kind.as_str()]);
+        if let Some(environment) = &self.environment {
+            command.arg("--packages").arg(&environment.packages).args(ahead);
+        }
         command
-            .args(["-I", "-S", "-c", &script, kind.as_str()])
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(channel))

@@ -52,6 +52,8 @@ pub enum Reason {
     Keys,
     /// Exporting and importing.
     Move,
+    /// Building the packages that files ask for, whoever's run needs them first.
+    Environments,
 }
 
 /// One organization's view, or Global's: whatever the [`Access`] was made for.

@@ -3,13 +3,14 @@
 use crate::{
     FileEntry, Scoped, Shadowed, StoreError,
     db::Write,
+    environment_locks,
     files::{ONE, Row, count, parse_path, prefix_range},
     gate::Gate,
     schedule_checks, workflows,
 };
 use domain::{
     FilePath, Schedule, Scope, Timestamp, analysis::Workflow, audit::Event, content_hash,
-    scope::Side,
+    requirements, scope::Side,
 };
 use sea_orm::FromQueryResult;
 use serde_json::json;
@@ -167,6 +168,9 @@ impl Scoped {
         let version = self.append_version(&gate, &write, &hash).await?;
         self.upsert(&gate, &write, &hash, version).await?;
         workflows::replace(&gate, self.scope(), &write.path, &write.workflows).await?;
+        if requirements::is_requirements(&write.path) {
+            environment_locks::want(&gate, self.scope(), &hash, count(version)?, write.now).await?;
+        }
         let event = Event::done("file.write", write.path.as_str())
             .with(json!({ "version": version, "hash": hash, "source": write.source }));
         transaction.audit(self.scope(), self.access().actor(), event, write.now).await?;
@@ -210,6 +214,9 @@ impl Scoped {
             now.0.into(),
         ];
         gate.run(INSERT_VERSION, values).await?;
+        if requirements::is_requirements(path) {
+            environment_locks::unwant(&gate, self.scope()).await?;
+        }
         let event = Event::done("file.delete", path.as_str())
             .with(json!({ "version": current.version + 1 }));
         transaction.audit(self.scope(), self.access().actor(), event, now).await?;

@@ -16,6 +16,7 @@ mod data_keys;
 mod db;
 mod engine;
 mod enqueue;
+mod environment_locks;
 mod error;
 mod execution_logs;
 mod executions;
@@ -62,6 +63,7 @@ pub use config_writes::{ConfigWritten, DeleteConfigError, PutConfig, PutConfigEr
 pub use console_sessions::{ConsoleSession, NewConsoleSession, SessionChange};
 pub use db::{Reason, Scoped, Store, System};
 pub use enqueue::{EnqueueError, Enqueued, NewExecution, PRIORITIES, Place};
+pub use environment_locks::{EnvironmentLock, EnvironmentNews, EnvironmentStatus};
 pub use error::StoreError;
 pub use execution_logs::NumberedLine;
 pub use executions::{Execution, ExecutionSummary, ListExecutions};

@@ -105,6 +105,12 @@ pub const STATEMENTS: &[(&str, &str)] = &[
             WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
+        "environment_locks",
+        "DELETE FROM environment_locks WHERE organization_id = $1 AND requirements_hash IN (
+            SELECT these.requirements_hash FROM environment_locks AS these
+            WHERE these.organization_id = $1 LIMIT $2)",
+    ),
+    (
         "config_values",
         "DELETE FROM config_values WHERE organization_id = $1 AND key IN (
             SELECT these.key FROM config_values AS these WHERE these.organization_id = $1 LIMIT $2)",

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from . import context, entry, errors, limits, protocol
+from . import context, entry, errors, limits, packages, protocol
 from .bundle import Bundle, Codes, map_descriptor
 from .finder import install
 from .loader import WorkspaceLoader
@@ -96,6 +96,7 @@ def _run(start: dict[str, Any], stream: protocol.FrameStream, descriptors: list[
     for console in consoles:
         console.finish()
     _report_modules(loader, stream, reported)
+    _report_packages(stream)
     log.report_dropped()
     for number, text in enumerate(end, 1):
         stream.send(text, end=number == len(end))
@@ -150,6 +151,13 @@ def _report_modules(loader: WorkspaceLoader, stream: protocol.FrameStream, repor
         ]
         stream.send(protocol.to_json({"type": "modules", "modules": modules}))
     return len(loaded)
+
+
+def _report_packages(stream: protocol.FrameStream) -> None:
+    """Say which installed packages were imported, for zygotes to come."""
+    names = packages.imported()
+    if names:
+        stream.send(protocol.to_json({"type": "modules", "modules": [], "packages": names}))
 
 
 def _tool(

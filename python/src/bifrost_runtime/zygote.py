@@ -10,6 +10,8 @@ import signal
 import sys
 import _socket
 
+from . import packages
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -28,18 +30,26 @@ _ENVIRONMENT = {
 def main(kind: str | None = None) -> None:
     """Serve until the control channel closes. `kind` is `run` or `tools`.
 
-    Further arguments of the program are modules to hold imported for all children.
+    Further arguments of the program are modules to hold imported for all children; after
+    `--packages` the directory of an environment, and such modules of it.
     """
     kind = kind or sys.argv[1]
-    modules = sys.argv[2:]
+    modules, installed = sys.argv[2:], []
+    if "--packages" in modules:
+        at = modules.index("--packages")
+        modules, installed = modules[:at], modules[at + 1 :]
     os.environ.clear()
     os.environ.update(_ENVIRONMENT)
     sys.argv[:] = ["bifrost"]
     _preload(kind)
     _import_ahead(modules)
+    if installed:
+        packages.install(installed[0])
+        packages.import_ahead(installed[1:], _complain)
+    held = packages.remember()
     gc.collect()
     gc.freeze()
-    Zygote().serve()
+    Zygote().serve(held)
 
 
 def _preload(kind: str) -> None:
@@ -88,11 +98,11 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
-    def serve(self) -> None:
+    def serve(self, held: list[str] | None = None) -> None:
         """Until the supervisor goes: forks when asked, reports who left."""
         tag = sys.implementation.cache_tag
         version = ".".join(map(str, sys.version_info[:3]))
-        self._say({"event": "ready", "python": version, "tag": tag})
+        self._say({"event": "ready", "python": version, "tag": tag, "packages": held or []})
         poll = select.poll()
         poll.register(CONTROL, select.POLLIN)
         poll.register(self._wake, select.POLLIN)

@@ -9,7 +9,7 @@ const OPENS: [&str; 2] = [".write(", ".write_beside_others("];
 const TELLS: [&str; 3] = [".audit(", ".audit_each(", "both("];
 
 /// Functions that write without an entry, each with the reason.
-const SILENT: [(&str, &str); 20] = [
+const SILENT: [(&str, &str); 24] = [
     ("touch_api_key", "that a key was used is in the key"),
     ("touch_console_session", "that a session was used is in the session"),
     ("append_logs", "a run's own words"),
@@ -28,6 +28,10 @@ const SILENT: [(&str, &str); 20] = [
     ("without_a_place", "the schedule tells what its last tick came to"),
     ("plan_schedules_of", "what was changed has been told by whoever changed it"),
     ("remove_executions", "what is past its retention goes"),
+    ("want_environment", "whoever wrote the file has told"),
+    ("keep_lock", "whoever wrote the file has told; what it came to is there to read"),
+    ("tell_environment", "a build tells its own life"),
+    ("forget_environments", "what a file no longer asks for goes"),
     ("remove_refresh_tokens", "what has run out goes"),
     ("renew_setup_link", "the link is printed; its use tells"),
 ];

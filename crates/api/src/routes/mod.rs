@@ -6,6 +6,7 @@ pub mod audit;
 pub mod auth;
 pub mod config;
 pub mod console_session;
+pub mod environment;
 pub mod execution_logs;
 pub mod executions;
 pub mod file_versions;

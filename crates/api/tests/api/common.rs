@@ -108,6 +108,7 @@ impl Api {
             cache: cache::Cache::memory(0),
             bells: bells.clone(),
             analyser: Arc::new(CommentAnalyser),
+            environments: Arc::new(domain::environment::Elsewhere { python: "3.11.7".to_owned() }),
             keys: SigningKeys::load_or_create(world.directory.path()).unwrap(),
             clock: clock.clone(),
             issuer: "https://bifrost.test".to_owned(),

@@ -8,6 +8,7 @@ mod auth;
 mod common;
 mod config;
 mod console_session;
+mod environment;
 mod execution_logs;
 mod executions;
 mod file_versions;

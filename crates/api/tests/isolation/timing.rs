@@ -41,6 +41,7 @@ impl Bench {
             cache: cache::Cache::memory(0),
             bells: stage.api.bells.clone(),
             analyser: Arc::new(crate::common::CommentAnalyser),
+            environments: Arc::new(domain::environment::Elsewhere { python: "3.11.7".to_owned() }),
             keys: SigningKeys::load_or_create(world.directory.path()).unwrap(),
             clock: stage.api.clock.clone(),
             issuer: "https://bifrost.test".to_owned(),

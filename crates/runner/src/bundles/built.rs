@@ -6,8 +6,9 @@ use crate::{
     memfile::MemFile,
     sources::{File, Index, SourceError, Sources},
 };
+use domain::{Scope, environment};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
     sync::{
         Arc, PoisonError, RwLock,
@@ -19,6 +20,10 @@ use std::{
 pub(crate) struct Bundle {
     pub generation: i64,
     pub file: Arc<MemFile>,
+    /// Its `requirements.txt`, if it has one.
+    pub requirements: Option<Arc<environment::Wanted>>,
+    /// Names that its modules begin with.
+    tops: HashSet<String>,
     codes: RwLock<Arc<MemFile>>,
     compiled: AtomicBool,
     /// Bytes of the bundle itself.
@@ -28,6 +33,11 @@ pub(crate) struct Bundle {
 }
 
 impl Bundle {
+    /// Whether a module of it begins with this name.
+    pub(crate) fn offers(&self, name: &str) -> bool {
+        self.tops.contains(name)
+    }
+
     /// The codes that are there by now.
     pub(crate) fn codes(&self) -> Arc<MemFile> {
         self.codes.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -69,6 +79,7 @@ pub(super) async fn build(
     let files = collect(sources, wanted, &index, held.as_ref()).await?;
     sources.tell_index(wanted.access, wanted.owner, &index);
     let generation = u64::try_from(index.generation).unwrap_or(0);
+    let (requirements, tops) = (requirements(wanted.owner, &files), tops(&files));
     let slug = wanted.slug.to_owned();
     let write = move || bundle::write(&slug, generation, &files);
     // Thousands of files take tens of milliseconds: not on a thread that others wait for.
@@ -81,11 +92,24 @@ pub(super) async fn build(
     Ok(Bundle {
         generation: index.generation,
         file: Arc::new(file),
+        requirements: requirements.map(Arc::new),
+        tops,
         codes_size: AtomicU64::new(codes.size()?),
         codes: RwLock::new(Arc::new(codes)),
         compiled: AtomicBool::new(false),
         size: bytes.len() as u64,
     })
+}
+
+/// What the scope's file asks for.
+fn requirements(owner: Scope, files: &[BundleFile]) -> Option<environment::Wanted> {
+    let file = files.iter().find(|file| file.path == domain::requirements::PATH)?;
+    Some(environment::Wanted::new(owner, file.version, &file.content))
+}
+
+fn tops(files: &[BundleFile]) -> HashSet<String> {
+    let modules = files.iter().filter_map(|file| file.path.strip_suffix(".py"));
+    modules.filter_map(|path| path.split('/').next()).map(str::to_owned).collect()
 }
 
 /// What an earlier bundle holds.

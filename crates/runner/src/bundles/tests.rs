@@ -9,10 +9,11 @@ use crate::{
 use testkit::World;
 
 fn bundles(world: &World, budget: u64) -> Bundles {
-    let launch = Launch { python: "/nowhere/python3".into(), runtime: "/nowhere".into() };
-    let pool = |kind| Arc::new(Pool::new(kind, launch.clone(), 1));
+    let (python, runtime) = ("/nowhere/python3".into(), "/nowhere".into());
+    let launch = Launch { python, runtime, environment: None };
+    let tools = Arc::new(Pool::new(Kind::Tools, launch.clone(), 1));
     let sources = Sources::new(world.store.clone(), cache::Cache::memory(1 << 20));
-    Bundles::new(sources, budget, pool(Kind::Tools), pool(Kind::Run))
+    Bundles::new(sources, budget, tools, Arc::new(Pools::new(launch, 1)))
 }
 
 async fn get(bundles: &Bundles, scope: Scope, generation: i64) -> Result<Arc<Bundle>, NoBundle> {

@@ -3,7 +3,7 @@
 use super::shelf::Slot;
 use crate::{
     bundle::Table,
-    zygote::{Pool, Warm},
+    zygote::{Pools, Warm},
 };
 use domain::{execution::LoadedModule, scope::Side};
 use std::{
@@ -19,7 +19,7 @@ const MOST: usize = 512;
 const QUIET: Duration = Duration::from_millis(500);
 
 pub(super) struct Warming {
-    runs: Arc<Pool>,
+    runs: Arc<Pools>,
     state: Mutex<State>,
 }
 
@@ -31,7 +31,7 @@ struct State {
 }
 
 impl Warming {
-    pub(super) fn new(runs: Arc<Pool>) -> Self {
+    pub(super) fn new(runs: Arc<Pools>) -> Self {
         Self { runs, state: Mutex::default() }
     }
 

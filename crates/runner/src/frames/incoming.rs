@@ -15,8 +15,8 @@ pub(crate) enum Incoming {
     Dropped(Dropped),
     /// A request of the SDK.
     Call(Call),
-    /// Workspace modules loaded since the last time.
-    Modules(Vec<LoadedModule>),
+    /// Workspace modules loaded since the last time, and installed packages imported.
+    Modules(Modules),
     /// The end, good; the value or how many parts of it follow.
     Result(Large),
     /// A piece of a large value.
@@ -61,9 +61,13 @@ struct Kind<'a> {
     kind: Cow<'a, str>,
 }
 
-#[derive(Deserialize)]
-struct Modules {
-    modules: Vec<LoadedModule>,
+/// What a run has imported.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Modules {
+    pub modules: Vec<LoadedModule>,
+    /// Installed packages, by their first names that have a file.
+    #[serde(default)]
+    pub packages: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -94,7 +98,7 @@ impl Incoming {
             "log" => Self::Log(read(frame)?),
             "dropped" => Self::Dropped(read(frame)?),
             "call" => Self::Call(read(frame)?),
-            "modules" => Self::Modules(read::<Modules>(frame)?.modules),
+            "modules" => Self::Modules(read(frame)?),
             "result" => Self::Result(read::<Value<'_>>(frame)?.large()?),
             "part" => Self::Part(read::<Part>(frame)?.data),
             "error" => Self::Error(read::<Error>(frame)?.error),

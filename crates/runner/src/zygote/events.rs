@@ -23,10 +23,22 @@ pub(crate) enum Event {
     Lost,
 }
 
+/// The first word of a zygote.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Ready {
+    /// The version.
+    pub python: String,
+    /// What its code objects are keyed by.
+    pub tag: String,
+    /// Names at the top of the installed packages it has imported.
+    #[serde(default)]
+    pub packages: Vec<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Packet {
-    Ready { python: String, tag: String },
+    Ready(Ready),
     Forked { run: String, pid: i32 },
     ForkFailed { run: String, error: String },
     Exited { run: String, status: i32 },
@@ -38,7 +50,7 @@ impl Notice {
             Packet::Forked { run, pid } => (run, Event::Forked(pid)),
             Packet::ForkFailed { run, error } => (run, Event::ForkFailed(error)),
             Packet::Exited { run, status } => (run, Event::Exited(status)),
-            Packet::Ready { .. } => {
+            Packet::Ready(_) => {
                 return Err(serde_json::Error::custom("a second `ready`"));
             }
         };
@@ -46,11 +58,11 @@ impl Notice {
     }
 }
 
-/// Waits for the first packet: the zygote's Python version and the tag of its code objects.
-pub(crate) async fn ready(control: &Control) -> Result<(String, String), String> {
+/// Waits for the first packet.
+pub(crate) async fn ready(control: &Control) -> Result<Ready, String> {
     match control.receive().await {
         Ok(Some(packet)) => match serde_json::from_slice(&packet) {
-            Ok(Packet::Ready { python, tag }) => Ok((python, tag)),
+            Ok(Packet::Ready(ready)) => Ok(ready),
             Ok(_) => Err("its first word was not `ready`".to_owned()),
             Err(error) => Err(format!("its first word was no event: {error}")),
         },

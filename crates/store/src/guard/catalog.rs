@@ -26,6 +26,7 @@ pub const CATALOG: Catalog = Catalog {
         Table::new("schedule_ticks", Kind::Tenant).for_caretakers(),
         Table::new("schedule_checks", Kind::Tenant).for_caretakers(),
         Table::new("master_key_check", Kind::Platform).for_caretakers(),
+        Table::new("environment_locks", Kind::Shared),
         Table::new("imports", Kind::Platform).for_caretakers(),
     ],
 };

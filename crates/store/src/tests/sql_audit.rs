@@ -18,6 +18,7 @@ const SHARED: &[&str] = &[
     "config_values",
     // Without the key of Global nobody could open a secret of Global's.
     "data_keys",
+    "environment_locks",
 ];
 
 /// Tables without an owner, which no tenant's statement names.

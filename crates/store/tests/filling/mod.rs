@@ -8,8 +8,8 @@ use domain::{
 };
 use std::time::Duration;
 use store::{
-    Finished, NewApiKey, NewConsoleSession, NewExecution, NewRefreshToken, NewUser, Precondition,
-    PutConfig, Reason, UpdateSettings,
+    EnvironmentNews, Finished, NewApiKey, NewConsoleSession, NewExecution, NewRefreshToken,
+    NewUser, Precondition, PutConfig, Reason, UpdateSettings,
 };
 use testkit::{World, world::NOW};
 use uuid::Uuid;
@@ -32,6 +32,11 @@ pub async fn fill(world: &World, scope: Scope) {
     for number in 0..5 {
         world.write(scope, &format!("{CANARY}/{number}.py"), CANARY).await;
     }
+    world.write(scope, "requirements.txt", "idna\n").await;
+    let hash = domain::content_hash(b"idna\n");
+    let failed = EnvironmentNews::Failed(CANARY.to_owned());
+    let environments = world.store.system(Reason::Environments);
+    environments.tell_environment(scope, &hash, failed, NOW).await.unwrap();
     let scoped = world.scoped(scope);
     let id = UserId(Uuid::now_v7());
     let user = NewUser {

@@ -91,6 +91,32 @@ pub(super) const TABLES: &[Table] = &[
             $8, $9)",
     },
     Table {
+        name: "environment_locks",
+        columns: &[
+            text("requirements_hash"),
+            int("version"),
+            boolean("current"),
+            text("status"),
+            text("lock_text"),
+            text("progress"),
+            text("error"),
+            int("used_at"),
+            int("built_at"),
+            int("updated_at"),
+        ],
+        key: &["requirements_hash"],
+        rows: LARGE,
+        when: When::Early,
+        travels: true,
+        count: "SELECT COUNT(*) AS rows FROM environment_locks WHERE organization_id = $1",
+        page: "SELECT requirements_hash, version, current, status, lock_text, progress, error,
+            used_at, built_at, updated_at FROM environment_locks WHERE organization_id = $1 AND
+            requirements_hash > $2 ORDER BY requirements_hash LIMIT $3",
+        insert: "INSERT INTO environment_locks (organization_id, requirements_hash, version,
+            current, status, lock_text, progress, error, used_at, built_at, updated_at) VALUES
+            ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    },
+    Table {
         name: "workflows",
         columns: &[
             text("name"),
