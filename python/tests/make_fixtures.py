@@ -45,6 +45,8 @@ VALID: list[dict[str, Any]] = [
     },
     {"type": "result", "value": {"n": -9223372036854775808, "x": 1.25, "t": True, "e": []}},
     {"type": "result", "parts": 2},
+    {"type": "result", "result_type": "text/markdown", "value": "# hi"},
+    {"type": "progress", "done": 3, "total": None, "note": "tickets"},
     {"type": "part", "data": "[1,"},
     {"type": "error", "error": {"type": "ValueError", "message": "", "traceback": ""}},
     _nested(100),

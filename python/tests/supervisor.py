@@ -209,6 +209,7 @@ class Supervisor:
         limits: dict[str, int] | None = None,
         compiled: bool = True,
         scratch: str | None = None,
+        provider: bool = False,
     ) -> Child:
         """Start one execution."""
         scopes = [shared if isinstance(shared, Scope) else Scope.of("global", shared)]
@@ -230,7 +231,7 @@ class Supervisor:
                 "timezone": "UTC",
                 "user": {"id": "0002", "email": "ada@acme.test", "name": "Ada"},
                 "execution": {"id": "0003", "workflow": name, "attempt": 1},
-                "entry": {"module": module, "function": name},
+                "entry": {"module": module, "function": name, "provider": provider},
                 "limits": LIMITS if limits is None else limits,
                 **({} if scratch is None else {"scratch": scratch}),
                 "value": {} if value is None else value,

@@ -269,5 +269,22 @@ class Docstrings(unittest.TestCase):
             )
 
 
+class Providers(unittest.TestCase):
+    """`options(…)` in an annotation."""
+
+    def test_the_name_is_in_the_schema(self) -> None:
+        head = "from typing import Annotated\nfrom bifrost import options as of"
+        with_options = {"type": "string", "x-options": "tenants"}
+        self.assertEqual(parameter('Annotated[str, of("tenants")]', head), (with_options, []))
+        schema, _ = parameter('Annotated[str, of("tenants")] | None', head, " = None")
+        self.assertEqual(schema["x-options"], "tenants")
+
+    def test_what_is_no_name_is_said(self) -> None:
+        head = "from typing import Annotated\nfrom bifrost import options"
+        for wrong in ("options(tenants)", "options()", 'options("a b")'):
+            schema, codes = parameter(f"Annotated[str, {wrong}]", head)
+            self.assertEqual((schema, codes), (STRING, ["bad-option"]), wrong)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -85,7 +85,10 @@ class Results(unittest.TestCase):
     def test_bad(self) -> None:
         for value, message in (
             (object(), "result is an object, which JSON cannot hold"),
-            ({"a": [1, {"b": b"x"}]}, "result.a[1].b is a bytes, which JSON cannot hold"),
+            (
+                {"a": [1, {"b": b"x"}]},
+                "result.a[1].b is a bytes, which JSON cannot hold; return `results.file(name, content)`",
+            ),
             (
                 Item("a", (1, {2})),
                 "result.parts[1] is a set, which JSON cannot hold; return a list",

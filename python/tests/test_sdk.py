@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
+import re
 import subprocess
 import sys
+import textwrap
 import unittest
+from pathlib import Path
 from typing import Any
 
 import bifrost
@@ -77,6 +81,9 @@ class Answers:
     organization: dict[str, Any] | None = {"id": "1", "slug": "acme", "name": "Acme"}
     user: dict[str, Any] | None = None
     execution: dict[str, Any] = {}
+    timezone = "UTC"
+    scratch: str | None = None
+    cancelled = False
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
@@ -90,6 +97,17 @@ class Answers:
 
     def log(self, level: str, message: str) -> None:
         """Nothing is logged."""
+
+    def progress(self, done: float, total: float | None, note: str | None) -> None:
+        """Nothing is shown."""
+
+    def remaining(self) -> float | None:
+        """There is no hurry."""
+        return None
+
+    async def ask(self, calls: list[tuple[str, dict[str, Any]]]) -> Any:
+        """The next answer to the last of these."""
+        return self.call(*calls[-1])
 
     def call(self, method: str, arguments: dict[str, Any]) -> Any:
         """The next answer."""
@@ -160,6 +178,25 @@ class Outside(unittest.TestCase):
         command = [sys.executable, "-I", "-S", "-c", code]
         found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
         self.assertLessEqual(set(found), {"__future__", "binascii"})
+
+
+class Documentation(unittest.TestCase):
+    """`docs/sdk.md`"""
+
+    def test_examples_are_python_and_name_what_there_is(self) -> None:
+        page = Path(__file__).parents[2] / "docs" / "sdk.md"
+        blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+        self.assertGreater(len(blocks), 5)
+        for block in blocks:
+            tree = ast.parse("async def example():\n" + textwrap.indent(block, "    "))
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ImportFrom) and node.module == "bifrost":
+                    for each in node.names:
+                        self.assertTrue(hasattr(bifrost, each.name), each.name)
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                    module = getattr(bifrost, node.value.id, None)
+                    if module is not None:
+                        self.assertTrue(hasattr(module, node.attr), f"{node.value.id}.{node.attr}")
 
 
 if __name__ == "__main__":

@@ -320,9 +320,9 @@ class Control(unittest.TestCase):
             child = zygote.start({}, workflow("import time\nprint('up')\ntime.sleep(60)"))
             while (frame := child.receive()) and frame["type"] != "log":
                 pass
-            zygote.say({"op": "kill", "run": child.run, "signal": signal.SIGTERM})
-            self.assertEqual(zygote.wait(child), -signal.SIGTERM)
-            zygote.say({"op": "kill", "run": child.run, "signal": signal.SIGTERM})
+            zygote.say({"op": "kill", "run": child.run, "signal": signal.SIGKILL})
+            self.assertEqual(zygote.wait(child), -signal.SIGKILL)
+            zygote.say({"op": "kill", "run": child.run, "signal": signal.SIGKILL})
             zygote.say({"op": "nonsense"})
             self.assertEqual(zygote.run({}, workflow("return 1")).value, 1)
 

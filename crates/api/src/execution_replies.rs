@@ -2,7 +2,7 @@
 
 use domain::{
     Timestamp,
-    execution::{Failure, LoadedModule, Status},
+    execution::{Failure, LoadedModule, Progress, Status},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -42,13 +42,32 @@ pub struct ExecutionReply {
     /// Not before, if it was asked for later.
     #[schema(value_type = Option<String>, format = DateTime, required = true)]
     start_at: Option<Timestamp>,
+    /// The execution that started it.
+    #[schema(required = true)]
+    parent_id: Option<Uuid>,
+    /// Generations below the execution that somebody asked for.
+    depth: u32,
+    /// `run`, or `options` when it asked what a parameter can be.
+    kind: &'static str,
+    /// How far it has come, as it said last.
+    #[schema(required = true)]
+    progress: Option<Progress>,
+    /// The content type of the result: `application/json`, or what the workflow returned it as.
+    #[schema(required = true)]
+    result_type: Option<String>,
     /// Every workspace module it loaded.
     modules: Vec<LoadedModule>,
 }
 
 impl From<Execution> for ExecutionReply {
     fn from(it: Execution) -> Self {
+        let plain = || it.result.is_some().then(|| "application/json".to_owned());
         Self {
+            result_type: it.result_type.or_else(plain),
+            parent_id: it.parent.map(|id| id.0),
+            depth: it.depth,
+            kind: if it.provider.is_some() { "options" } else { "run" },
+            progress: it.progress,
             id: it.id.0,
             organization_id: it.scope.organization().map(|id| id.0),
             workflow: it.workflow,

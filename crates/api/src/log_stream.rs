@@ -8,7 +8,10 @@ use axum::response::{
     IntoResponse, Response, Sse,
     sse::{Event, KeepAlive},
 };
-use domain::{ExecutionId, execution::Status};
+use domain::{
+    ExecutionId,
+    execution::{Progress, Status},
+};
 use futures_util::{Stream, StreamExt, stream};
 use jobs::ExecutionWatch;
 use serde::Serialize;
@@ -25,6 +28,7 @@ pub struct Follow {
     id: ExecutionId,
     after: i64,
     watch: ExecutionWatch,
+    progress: Option<Progress>,
     ended: bool,
 }
 
@@ -38,7 +42,7 @@ impl Follow {
     /// A reader who has seen everything up to line `after`.
     pub fn new(state: ApiState, signed: Signed, id: ExecutionId, after: i64) -> Self {
         let watch = state.bells.watch_execution(id);
-        Self { state, signed, id, after, watch, ended: false }
+        Self { state, signed, id, after, watch, progress: None, ended: false }
     }
 
     /// The next events; `None` when the stream is over.
@@ -50,11 +54,16 @@ impl Follow {
             let scoped = self.state.scoped(&self.signed);
             // The status first: lines are written before it becomes an outcome, so what is read
             // after an outcome is everything.
-            let status = scoped.execution(self.id).await.ok()??.status;
+            let execution = scoped.execution(self.id).await.ok()??;
+            let status = execution.status;
             let lines = scoped.logs(self.id, self.after, LINES_AT_ONCE).await.ok()??;
             let all = lines.len() < LINES_AT_ONCE as usize;
             self.after = lines.last().map_or(self.after, |line| line.seq);
             let mut events: Vec<_> = lines.into_iter().filter_map(|it| event(it.into())).collect();
+            if execution.progress != self.progress {
+                self.progress = execution.progress;
+                events.extend(progress(self.progress.as_ref()));
+            }
             if all && status.is_outcome() {
                 self.ended = true;
                 events.extend(Event::default().event("end").json_data(End { status }).ok());
@@ -82,6 +91,10 @@ impl Follow {
             _ => false,
         }
     }
+}
+
+fn progress(progress: Option<&Progress>) -> Option<Event> {
+    Event::default().event("progress").json_data(progress?).ok()
 }
 
 fn event(line: LineReply) -> Option<Event> {

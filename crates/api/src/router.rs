@@ -4,9 +4,10 @@ use crate::{
     envelope, gate, openapi,
     problem::Problem,
     routes::{
-        acting, api_keys, audit, auth, config, console_session, environment, execution_logs,
-        executions, file_versions, files, health, me, modules, organization_removal, organizations,
-        schedules, settings, setup, users, workflows,
+        acting, api_keys, audit, auth, config, console_session, environment, execution_files,
+        execution_logs, executions, file_versions, files, health, me, modules,
+        organization_removal, organizations, schedules, settings, setup, users, workflow_options,
+        workflow_state, workflows,
     },
     state::{ApiState, Vitals},
 };
@@ -98,9 +99,13 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(workflows::list))
         .routes(routes!(workflows::get))
         .routes(routes!(executions::start).layer(large))
+        .routes(routes!(workflow_options::ask).layer(large))
+        .routes(routes!(workflow_state::list))
         .routes(routes!(executions::list))
         .routes(routes!(executions::get))
         .routes(routes!(execution_logs::list))
+        .routes(routes!(execution_files::list))
+        .routes(routes!(execution_files::get))
         .routes(routes!(executions::cancel))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::get, schedules::switch))

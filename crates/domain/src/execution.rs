@@ -89,6 +89,27 @@ pub struct Failure {
     #[serde(default)]
     #[schema(required = true)]
     pub traceback: String,
+    /// What a `UserError` says besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub details: Option<serde_json::Value>,
+}
+
+/// How far a run has come, as it says itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ExecutionProgress)]
+pub struct Progress {
+    /// So much is done.
+    pub done: f64,
+    /// Of so much, if that is known.
+    #[schema(required = true)]
+    pub total: Option<f64>,
+    /// What it is doing.
+    #[schema(required = true)]
+    pub note: Option<String>,
+    /// When it said so.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
 }
 
 /// How an execution ended.
@@ -98,6 +119,8 @@ pub struct Outcome {
     pub status: Status,
     /// The returned value as JSON text, when it succeeded.
     pub result: Option<String>,
+    /// The content type of that, when it has one of its own.
+    pub result_type: Option<String>,
     /// Why not, when it did not.
     pub failure: Option<Failure>,
 }

@@ -58,6 +58,11 @@ impl Work {
         Self(Arc::new(Inner { id: Uuid::now_v7(), store, bells, clock, held }))
     }
 
+    /// The bells it rings and hears.
+    pub fn bells(&self) -> &Bells {
+        &self.0.bells
+    }
+
     /// Waits for work and takes up to `limit` of it.
     pub async fn next(&self, limit: u32) -> Result<Vec<Held>, WorkError> {
         loop {

@@ -85,7 +85,12 @@ impl Scene {
                 return;
             }
             for claim in claims {
-                let outcome = Outcome { status: Status::Succeeded, result: None, failure: None };
+                let outcome = Outcome {
+                    status: Status::Succeeded,
+                    result: None,
+                    result_type: None,
+                    failure: None,
+                };
                 let message = "line".to_owned();
                 let line = LogLine { time: now, level: LogLevel::Info, message };
                 let logs = vec![line; lines];
@@ -97,7 +102,13 @@ impl Scene {
     }
 
     async fn left(&self, scope: Scope) -> usize {
-        let list = ListExecutions { status: None, workflow: None, before: None, limit: 1000 };
+        let list = ListExecutions {
+            status: None,
+            workflow: None,
+            options: false,
+            before: None,
+            limit: 1000,
+        };
         self.world.scoped(scope).executions(list).await.unwrap().len()
     }
 

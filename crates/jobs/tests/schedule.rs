@@ -53,7 +53,13 @@ impl Scene {
     }
 
     async fn executions(&self, owner: Scope) -> usize {
-        let list = ListExecutions { status: None, workflow: None, before: None, limit: 100 };
+        let list = ListExecutions {
+            status: None,
+            workflow: None,
+            options: false,
+            before: None,
+            limit: 100,
+        };
         self.world.scoped(owner).executions(list).await.unwrap().len()
     }
 }

@@ -77,7 +77,8 @@ async fn next(work: &Work) -> Held {
 }
 
 fn succeeded() -> Finished {
-    let outcome = Outcome { status: Status::Succeeded, result: None, failure: None };
+    let outcome =
+        Outcome { status: Status::Succeeded, result: None, result_type: None, failure: None };
     Finished { outcome, modules: Vec::new(), logs: Vec::new(), now: NOW }
 }
 

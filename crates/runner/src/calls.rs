@@ -1,8 +1,14 @@
 //! The SDK's requests, answered with the access of the run and nothing else.
 
 mod config;
+mod executions;
+mod results;
+mod state;
+
+pub(crate) use executions::Waiting;
 
 use crate::{
+    RunRequest,
     frames::{Call, Wrong},
     masking::Masking,
     sources::{SourceError, Sources},
@@ -20,20 +26,19 @@ use store::View;
 
 /// Bytes of a file in one reply; its base64 fits into a frame.
 const READ_PART: usize = 384 * 1024;
-/// Most a file may grow to from `files.part` calls; the store has a lower limit of its own.
-const MAX_WRITE: usize = 16 * 1024 * 1024;
+/// Most that parts may grow to: the base64 of 16 MiB. What a file may have is decided when it is whole.
+const MAX_PARTS: usize = 22 * 1024 * 1024;
 
 /// Answers the calls of one run, one after the other.
 pub(crate) struct Calls<'a> {
-    pub access: &'a Access,
+    pub request: &'a RunRequest,
     pub sources: &'a Sources,
     pub analyser: &'a dyn Analyser,
     /// Learns what secrets the run is given.
     pub masking: &'a Arc<Masking>,
-    /// The largest file this organization may write, in KiB.
-    pub max_file_kb: u32,
-    /// What `files.part` has put in front of the next write, as it was sent.
-    parts: Vec<String>,
+    /// What `files.part` or `results.part` has put in front of the next file, as it was sent;
+    /// `None` when it was too much.
+    parts: Option<Vec<String>>,
     /// The file that is being read in parts, so that all of them are of one version.
     reading: Option<(String, Where, Vec<u8>)>,
 }
@@ -87,27 +92,52 @@ struct Part {
 
 impl<'a> Calls<'a> {
     pub(crate) fn new(
-        access: &'a Access,
+        request: &'a RunRequest,
         sources: &'a Sources,
         analyser: &'a dyn Analyser,
         masking: &'a Arc<Masking>,
-        max_file_kb: u32,
     ) -> Self {
-        Self { access, sources, analyser, masking, max_file_kb, parts: Vec::new(), reading: None }
+        let parts = Some(Vec::new());
+        Self { request, sources, analyser, masking, parts, reading: None }
+    }
+
+    fn access(&self) -> &'a Access {
+        &self.request.access
+    }
+
+    /// A call that may wait for long, to be answered apart from the others.
+    pub(crate) fn waiting(&self, call: &Call) -> Option<Waiting> {
+        (call.method == "executions.wait").then(|| Waiting {
+            access: self.access().clone(),
+            execution: self.request.execution,
+            sources: self.sources.clone(),
+            place: self.request.place.clone(),
+            arguments: call.arguments.clone(),
+        })
     }
 
     /// Answers one call.
     pub(crate) async fn answer(&mut self, call: Call) -> Result<Value, Wrong> {
         let Call { method, arguments, .. } = call;
+        let (request, sources) = (self.request, self.sources);
+        if let Some(method) = method.strip_prefix("state.") {
+            return state::answer(method, request, sources, arguments).await;
+        }
         match method.as_str() {
             "files.read" => self.read_text(parse(arguments)?).await,
             "files.read_bytes" => self.read_bytes(parse(arguments)?).await,
             "files.exists" => self.exists(parse(arguments)?).await,
             "files.list" => self.list(parse(arguments)?).await,
-            "files.part" => self.part(parse(arguments)?),
+            "files.part" | "results.part" => self.part(parse(arguments)?),
             "files.write" => self.write(parse(arguments)?).await,
             "files.delete" => self.delete(parse(arguments)?).await,
-            "config.get" => config::get(self.access, self.sources, self.masking, arguments).await,
+            "config.get" => config::get(self.access(), sources, self.masking, arguments).await,
+            "executions.start" => executions::start(request, sources, arguments).await,
+            "executions.get" => executions::get(self.access(), sources, arguments).await,
+            "results.file" => {
+                let before = self.joined()?;
+                results::file(request, sources, self.masking, (before, arguments)).await
+            }
             _ => Err(wrong("bifrost.BifrostError", format!("there is no method `{method}`"))),
         }
     }
@@ -142,18 +172,18 @@ impl<'a> Calls<'a> {
 
     async fn content(&self, read: &Read) -> Result<Vec<u8>, Wrong> {
         let path = path(&read.path)?;
-        let found = self.sources.read(self.access, &path, view(read.scope)).await;
+        let found = self.sources.read(self.access(), &path, view(read.scope)).await;
         found.map_err(refused)?.ok_or_else(|| self.missing(&path, read.scope))
     }
 
     async fn exists(&self, read: Read) -> Result<Value, Wrong> {
         let Ok(path) = FilePath::parse(&read.path) else { return Ok(Value::from(false)) };
-        let found = self.sources.read(self.access, &path, view(read.scope)).await;
+        let found = self.sources.read(self.access(), &path, view(read.scope)).await;
         Ok(Value::from(found.map_err(refused)?.is_some()))
     }
 
     async fn list(&self, list: List) -> Result<Value, Wrong> {
-        let paths = self.sources.list(self.access, &list.prefix, view(list.scope)).await;
+        let paths = self.sources.list(self.access(), &list.prefix, view(list.scope)).await;
         let paths = Value::from(paths.map_err(refused)?);
         if paths.to_string().len() > crate::frames::MAX_INLINE {
             let text = "there are too many files to list: give a longer prefix".to_owned();
@@ -163,18 +193,29 @@ impl<'a> Calls<'a> {
     }
 
     fn part(&mut self, part: Part) -> Result<Value, Wrong> {
-        let held: usize = self.parts.iter().map(String::len).sum();
-        if held + part.data.len() > MAX_WRITE {
-            self.parts.clear();
-            return Err(wrong("ValueError", "the content is over 16 MiB".to_owned()));
+        let parts = self.parts.as_mut().filter(|parts| {
+            parts.iter().map(String::len).sum::<usize>() + part.data.len() <= MAX_PARTS
+        });
+        match parts {
+            Some(parts) => parts.push(part.data),
+            None => self.parts = None,
         }
-        self.parts.push(part.data);
-        Ok(Value::Null)
+        match self.parts {
+            Some(_) => Ok(Value::Null),
+            None => Err(too_large()),
+        }
+    }
+
+    /// The parts that were sent, in one. They may have been sent without waiting for answers: when
+    /// one was too much, what follows is refused too.
+    fn joined(&mut self) -> Result<String, Wrong> {
+        let parts = self.parts.replace(Vec::new());
+        parts.map(|parts| parts.concat()).ok_or_else(too_large)
     }
 
     async fn write(&mut self, write: Write) -> Result<Value, Wrong> {
         self.reading = None;
-        let mut text = std::mem::take(&mut self.parts).concat();
+        let mut text = self.joined()?;
         text.push_str(&write.content);
         let content = match write.encoding {
             Encoding::Utf8 => text.into_bytes(),
@@ -183,17 +224,17 @@ impl<'a> Calls<'a> {
             })?,
         };
         let path = path(&write.path)?;
-        let (max_kb, analyser) = (self.max_file_kb, self.analyser);
+        let (max_kb, analyser) = (self.request.limits.max_file_kb, self.analyser);
         let accepted = admission::admit(&path, &content, max_kb, Invalid::Refuse, analyser).await;
         let accepted = accepted.map_err(|refusal| not_admitted(&path, refusal))?;
-        let written = self.sources.write(self.access, path, &content, accepted.workflows).await;
+        let written = self.sources.write(self.access(), path, &content, accepted.workflows).await;
         let (version, hash) = written.map_err(refused)?;
         Ok(json!({"path": write.path, "version": version, "hash": hash}))
     }
 
     async fn delete(&mut self, delete: Path) -> Result<Value, Wrong> {
         let path = path(&delete.path)?;
-        match self.sources.delete(self.access, &path).await.map_err(refused)? {
+        match self.sources.delete(self.access(), &path).await.map_err(refused)? {
             true => Ok(Value::Null),
             false => {
                 let text = format!("the organization has no file `{path}` of its own");
@@ -204,13 +245,17 @@ impl<'a> Calls<'a> {
 
     fn missing(&self, path: &FilePath, scope: Where) -> Wrong {
         let text = match scope {
-            Where::Cascade if self.access.scope().organization().is_some() => {
+            Where::Cascade if self.access().scope().organization().is_some() => {
                 format!("neither the organization nor Global has a file `{path}`")
             }
             Where::Cascade | Where::Global => format!("Global has no file `{path}`"),
         };
         wrong("FileNotFoundError", text)
     }
+}
+
+fn too_large() -> Wrong {
+    wrong("ValueError", "the content is over 16 MiB".to_owned())
 }
 
 fn view(scope: Where) -> View {

@@ -5,12 +5,12 @@ use crate::{
     calls::Calls,
     egress::{Teller, Traffic, WayOut},
     execution::{Started, Tools},
-    frames::{self, Call, Modules, Outgoing},
+    frames::{self, Call, Modules, Told, Wrong},
     listening::Listener,
     logs::{self, Keep, LogGate},
     masking::Masking,
     outcome::Ending,
-    output,
+    output, progress,
     sources::{Sources, now},
     watching::Watch,
 };
@@ -22,7 +22,12 @@ use domain::{
 use futures_util::{FutureExt, SinkExt, future::FusedFuture};
 use std::{pin::pin, sync::Arc, time::Duration};
 use store::StoreError;
-use tokio::{net::unix::OwnedWriteHalf, sync::mpsc, time::Instant};
+use tokio::{
+    net::unix::OwnedWriteHalf,
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::Instant,
+};
 use tokio_util::codec::FramedWrite;
 
 /// Frames and calls that wait before whoever makes them has to wait too.
@@ -51,8 +56,10 @@ pub(crate) async fn converse(
     let (gate, lines) = logs::gate(masking.clone());
     let mut modules = Modules::default();
     let seen = &mut modules;
+    let (tell, told) = watch::channel(None);
+    let masks = masking.clone();
     let talk = async move {
-        let kept = Kept { gate: &gate, masking: &masking, modules: seen };
+        let kept = Kept { gate: &gate, masking: &masking, modules: seen, progress: tell };
         let (log, masking, sources) = (&gate, &*masking, tools.sources);
         let teller = Teller { log, masking, sources, access: &request.access };
         let talk = Box::pin(talk(tools, request, started, opening, kept));
@@ -62,8 +69,11 @@ pub(crate) async fn converse(
     };
     let (sources, access, execution) = (tools.sources, &request.access, request.execution);
     let keeper = Keeper { sources, access, execution };
-    let ((ending, traffic), (logs, log_lines_lost)) =
-        tokio::join!(talk, logs::deliver(lines, keeper));
+    let ring =
+        || request.place.bells().into_iter().for_each(|bells| bells.ring_execution(execution));
+    let progress = progress::keep(told, sources, (access, execution), (&masks, ring));
+    let ((ending, traffic), (logs, log_lines_lost), ()) =
+        tokio::join!(talk, logs::deliver(lines, keeper), progress);
     Held { ending, modules, logs, log_lines_lost, traffic }
 }
 
@@ -87,6 +97,7 @@ struct Kept<'a> {
     gate: &'a LogGate,
     masking: &'a Arc<Masking>,
     modules: &'a mut Modules,
+    progress: watch::Sender<Option<Told>>,
 }
 
 /// Talks with the child until it is gone.
@@ -97,7 +108,7 @@ async fn talk(
     opening: Vec<Bytes>,
     kept: Kept<'_>,
 ) -> Ending {
-    let Kept { gate, masking, modules } = kept;
+    let Kept { gate, masking, modules, progress } = kept;
     let Started { mut child, socket, output, warning, .. } = started;
     if let Some(warning) = warning {
         gate.push(LogLevel::Warning, &warning, now()).await;
@@ -106,7 +117,7 @@ async fn talk(
     let (reading, writing) = socket.into_split();
     let (call, calls) = mpsc::channel(WAITING);
     let (reply, replies) = mpsc::channel(WAITING);
-    let mut listening = pin!(Listener::new(reading, gate, call, modules).listen().fuse());
+    let mut listening = pin!(Listener::new(reading, gate, call, modules, progress).listen().fuse());
     let watch = Watch {
         child: &mut child,
         listening: listening.as_mut(),
@@ -114,9 +125,7 @@ async fn talk(
         cancel: &request.cancel,
         replies: &reply,
     };
-    let max_file = request.limits.max_file_kb;
-    let (sources, analyser) = (tools.sources, tools.analyser);
-    let answer = Calls::new(&request.access, sources, analyser, masking, max_file);
+    let answer = Calls::new(request, tools.sources, tools.analyser, masking);
     let help = async {
         tokio::join!(write(writing, opening, replies), answer_all(answer, calls, &reply));
         std::future::pending::<std::convert::Infallible>().await
@@ -148,31 +157,55 @@ fn complain(read: std::io::Result<()>) {
 }
 
 /// Writes the opening and then every reply, until the child does not read any more.
-async fn write(socket: OwnedWriteHalf, opening: Vec<Bytes>, mut replies: mpsc::Receiver<Bytes>) {
+async fn write(
+    socket: OwnedWriteHalf,
+    opening: Vec<Bytes>,
+    mut replies: mpsc::Receiver<Vec<Bytes>>,
+) {
     let mut frames = FramedWrite::new(socket, frames::codec());
     for frame in opening {
         if frames.send(frame).await.is_err() {
             break;
         }
     }
-    while let Some(frame) = replies.recv().await {
-        // The child is gone: whoever watches it knows.
-        let _gone = frames.send(frame).await;
+    while let Some(reply) = replies.recv().await {
+        for frame in reply {
+            // The child is gone: whoever watches it knows.
+            let _gone = frames.send(frame).await;
+        }
     }
 }
 
-/// Answers calls in order, so that the parts of a file meet.
+/// Calls of one run that wait for other runs at the same time.
+const MOST_WAITS: usize = 1_000;
+
+/// Answers calls in order, so that the parts of a file meet; those that wait for other runs apart.
 async fn answer_all(
     mut calls: Calls<'_>,
     mut waiting: mpsc::Receiver<Call>,
-    replies: &mpsc::Sender<Bytes>,
+    replies: &mpsc::Sender<Vec<Bytes>>,
 ) {
+    let mut waits = JoinSet::new();
     while let Some(call) = waiting.recv().await {
+        while waits.try_join_next().is_some() {}
         let id = call.id;
-        let (result, error) = match calls.answer(call).await {
-            Ok(result) => (Some(result), None),
-            Err(wrong) => (None, Some(wrong)),
+        let answer = match calls.waiting(&call) {
+            Some(wait) if waits.len() < MOST_WAITS => {
+                let replies = replies.clone();
+                waits.spawn(async move {
+                    let answer = wait.wait().await;
+                    let _gone = replies.send(frames::reply(id, answer)).await;
+                });
+                continue;
+            }
+            Some(_) => Err(Wrong {
+                kind: "bifrost.BifrostError",
+                message: format!("a run waits for at most {MOST_WAITS} executions at a time"),
+            }),
+            None => calls.answer(call).await,
         };
-        let _gone = replies.send(Outgoing::Reply { id, result, error }.to_bytes()).await;
+        let _gone = replies.send(frames::reply(id, answer)).await;
     }
+    // As long as the child lives they go on.
+    while waits.join_next().await.is_some() {}
 }

@@ -5,10 +5,10 @@ mod outgoing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use incoming::{Call, Incoming, Joining, Large, Log, Modules};
+pub(crate) use incoming::{Call, Incoming, Joining, Large, Log, Modules, Told};
 pub(crate) use outgoing::{
     ChildLimits, EntryInfo, ExecutionInfo, OrganizationFrame, Outgoing, Start, StartRun, Wrong,
-    large_frames,
+    large_frames, reply,
 };
 
 use tokio_util::codec::LengthDelimitedCodec;

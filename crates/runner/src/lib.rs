@@ -24,10 +24,13 @@ mod frames;
 mod listening;
 mod logs;
 mod masking;
+mod media_type;
 mod memfile;
 mod outcome;
 mod output;
+mod place;
 mod process;
+mod progress;
 mod python;
 mod request;
 mod runner;
@@ -40,6 +43,7 @@ mod worker;
 mod zygote;
 
 pub use environments::{EnvironmentOptions, NoUv, Preload, Uv};
+pub use place::Place;
 pub use python::{NoPython, Python};
 pub use request::{
     Entry, NotStarted, OrganizationInfo, RunLimits, RunReport, RunRequest, Timings, UserInfo,

@@ -1,8 +1,9 @@
 //! Listens to a child: log lines, calls, modules, and at last its end.
 
 use crate::{
-    frames::{self, BadFrame, Call, Incoming, Joining, Large, Log, Modules},
+    frames::{self, BadFrame, Call, Incoming, Joining, Large, Log, Modules, Told},
     logs::{Dropped, LogGate},
+    media_type,
     sources::now,
 };
 use domain::{
@@ -11,7 +12,10 @@ use domain::{
 };
 use futures_util::StreamExt;
 use std::time::Duration;
-use tokio::{net::unix::OwnedReadHalf, sync::mpsc};
+use tokio::{
+    net::unix::OwnedReadHalf,
+    sync::{mpsc, watch},
+};
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec, LengthDelimitedCodecError};
 
 /// Most modules of one run that are kept as its provenance.
@@ -24,8 +28,8 @@ const CLOCK: Duration = Duration::from_secs(3600);
 /// How a child's talk ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// It returned this JSON text.
-    Result(String),
+    /// It returned this JSON text, with a content type of its own or not.
+    Result(String, Option<String>),
     /// It raised.
     Error(Failure),
     /// It broke the protocol.
@@ -42,6 +46,7 @@ pub(crate) struct Listener<'a> {
     gate: &'a LogGate,
     calls: mpsc::Sender<Call>,
     modules: &'a mut Modules,
+    progress: watch::Sender<Option<Told>>,
 }
 
 impl<'a> Listener<'a> {
@@ -50,8 +55,9 @@ impl<'a> Listener<'a> {
         gate: &'a LogGate,
         calls: mpsc::Sender<Call>,
         modules: &'a mut Modules,
+        progress: watch::Sender<Option<Told>>,
     ) -> Self {
-        Self { frames: FramedRead::new(socket, frames::codec()), gate, calls, modules }
+        Self { frames: FramedRead::new(socket, frames::codec()), gate, calls, modules, progress }
     }
 
     /// Until the end.
@@ -101,21 +107,29 @@ impl<'a> Listener<'a> {
                 let room = MAX_PACKAGES.saturating_sub(self.modules.packages.len());
                 self.modules.packages.extend(modules.packages.into_iter().take(room));
             }
-            Incoming::Result(Large::Inline(text)) => return Ok(Some(End::Result(text))),
-            Incoming::Result(Large::Parts(parts)) => return self.join(parts).await.map(Some),
+            Incoming::Progress(told) => {
+                self.progress.send_replace(Some(told));
+            }
+            Incoming::Result(Large::Inline(text), kind) => {
+                return Ok(Some(End::Result(text, kind.filter(|kind| media_type::is(kind)))));
+            }
+            Incoming::Result(Large::Parts(parts), kind) => {
+                let end = self.join(parts, kind.filter(|kind| media_type::is(kind)));
+                return end.await.map(Some);
+            }
             Incoming::Part(_) => return Err(BadFrame::PartOutOfPlace),
             Incoming::Error(failure) => return Ok(Some(End::Error(failure))),
         }
         Ok(None)
     }
 
-    async fn join(&mut self, parts: usize) -> Result<End, BadFrame> {
+    async fn join(&mut self, parts: usize, kind: Option<String>) -> Result<End, BadFrame> {
         let mut joining = Joining::new(parts);
         loop {
             match self.next().await? {
                 Some(Incoming::Part(part)) => {
                     if let Some(text) = joining.push(&part)? {
-                        return Ok(End::Result(text));
+                        return Ok(End::Result(text, kind));
                     }
                 }
                 Some(_) => return Err(BadFrame::PartOutOfPlace),

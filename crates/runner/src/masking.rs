@@ -85,21 +85,22 @@ impl Masking {
     pub(crate) async fn end(&self, end: End) -> End {
         let Some(patterns) = self.patterns() else { return end };
         match end {
-            End::Result(text) => {
+            End::Result(text, kind) => {
                 // There may be 16 MiB, and other runs wait for this thread.
                 let work = move || json::mask(&text, &|text| patterns.mask(text));
                 match tokio::task::spawn_blocking(work).await {
-                    Ok(text) => End::Result(text),
+                    Ok(text) => End::Result(text, kind),
                     Err(error) => {
                         tracing::error!(%error, "a result could not be masked");
-                        End::Result(format!("\"{MASK}\""))
+                        End::Result(format!("\"{MASK}\""), None)
                     }
                 }
             }
-            End::Error(Failure { kind, message, traceback }) => {
+            End::Error(Failure { kind, message, traceback, details }) => {
                 let mask = |text: String| patterns.mask(&text).into_owned();
                 let (kind, message) = (mask(kind), mask(message));
-                End::Error(Failure { kind, message, traceback: mask(traceback) })
+                let details = details.map(|details| patterns.json(&details));
+                End::Error(Failure { kind, message, traceback: mask(traceback), details })
             }
             end => end,
         }
@@ -122,6 +123,11 @@ impl Patterns {
         let kind = Some(AhoCorasickKind::ContiguousNFA);
         let automaton = AhoCorasick::builder().kind(kind).build(&forms).map_err(|_| TooMany)?;
         Ok(Self { texts, forms, automaton })
+    }
+
+    fn json(&self, value: &Value) -> Value {
+        let masked = json::mask(&value.to_string(), &|text| self.mask(text));
+        serde_json::from_str(&masked).unwrap_or_else(|_| Value::from(MASK))
     }
 
     fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {

@@ -40,13 +40,13 @@ pub(crate) fn outcome(ending: Ending, timeout: Duration) -> Outcome {
         Ending { stop: Some(Stop::Cancelled), .. } => {
             failure(Status::Cancelled, "Cancelled", "the run was cancelled".to_owned())
         }
-        Ending { end: End::Result(text), .. } => {
-            Outcome { status: Status::Succeeded, result: Some(text), failure: None }
+        Ending { end: End::Result(text, result_type), .. } => {
+            Outcome { status: Status::Succeeded, result: Some(text), result_type, failure: None }
         }
         Ending { end: End::Error(error), .. } => {
             let memory = error.kind == "MemoryError";
             let status = if memory { Status::OutOfMemory } else { Status::Failed };
-            Outcome { status, result: None, failure: Some(error) }
+            Outcome { status, result: None, result_type: None, failure: Some(error) }
         }
         Ending { end: End::Broken(broken), .. } => {
             let message = format!("the process was ended because it sent {broken}");
@@ -78,7 +78,12 @@ fn crashed(exit: Exit) -> Outcome {
 
 fn failure(status: Status, kind: &str, message: String) -> Outcome {
     let (kind, traceback) = (kind.to_owned(), String::new());
-    Outcome { status, result: None, failure: Some(Failure { kind, message, traceback }) }
+    Outcome {
+        status,
+        result: None,
+        result_type: None,
+        failure: Some(Failure { kind, message, traceback, details: None }),
+    }
 }
 
 fn seconds(time: Duration) -> String {

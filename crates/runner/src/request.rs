@@ -1,6 +1,7 @@
 //! What is asked of the runner, and what it answers.
 
 use crate::egress::Traffic;
+use crate::place::Place;
 use domain::{
     Access, ExecutionId, OrganizationId, Slug, UserId,
     execution::{LoadedModule, LogLine, Outcome},
@@ -42,6 +43,8 @@ pub struct RunRequest {
     pub global_generation: i64,
     /// Cancelled when somebody wants the run to stop.
     pub cancel: CancellationToken,
+    /// The place it has among those that run, to lend while it waits for another one.
+    pub place: Place,
 }
 
 /// An organization, as its workflows see it.
@@ -73,6 +76,8 @@ pub struct Entry {
     pub module: String,
     /// Function in it.
     pub function: String,
+    /// Whether it is a data provider, which is asked what a parameter can be.
+    pub provider: bool,
 }
 
 /// How far one run may go.
@@ -84,6 +89,8 @@ pub struct RunLimits {
     pub memory_mb: u32,
     /// Largest file it may write to its workspace, in KiB.
     pub max_file_kb: u32,
+    /// Executions that may wait in its organization.
+    pub max_queued: u32,
 }
 
 /// How a run went.

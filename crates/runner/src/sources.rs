@@ -7,7 +7,7 @@ use domain::{
 };
 use std::{collections::HashMap, sync::Arc};
 use store::{
-    DeleteFileError, ListFiles, Precondition, Revealed, Store, StoreError, View, WriteFile,
+    DeleteFileError, ListFiles, Precondition, Revealed, Scoped, Store, StoreError, View, WriteFile,
     WriteFileError,
 };
 
@@ -56,6 +56,11 @@ pub(crate) struct Sources {
 impl Sources {
     pub(crate) fn new(store: Store, cache: Cache) -> Self {
         Self { store, cache }
+    }
+
+    /// The store itself, for what is no file.
+    pub(crate) fn scoped(&self, access: &Access) -> Scoped {
+        self.store.scoped(access)
     }
 
     /// What `owner` has: the access's own scope, or Global. Never out of the cache, which is

@@ -86,8 +86,8 @@ async fn converse(socket: UnixStream, question: &[Bytes]) -> Result<Option<Strin
     let mut joining: Option<Joining> = None;
     while let Some(Ok(frame)) = frames.next().await {
         match (Incoming::parse(&frame).map_err(broken)?, &mut joining) {
-            (Incoming::Result(Large::Inline(text)), None) => return Ok(Some(text)),
-            (Incoming::Result(Large::Parts(parts)), None) => joining = Some(Joining::new(parts)),
+            (Incoming::Result(Large::Inline(text), _), None) => return Ok(Some(text)),
+            (Incoming::Result(Large::Parts(parts), _), None) => joining = Some(Joining::new(parts)),
             (Incoming::Part(part), Some(joining)) => {
                 if let Some(text) = joining.push(&part).map_err(broken)? {
                     return Ok(Some(text));

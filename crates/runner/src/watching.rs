@@ -31,7 +31,7 @@ pub(crate) struct Watch<'a, L> {
     pub deadline: Instant,
     pub cancel: &'a CancellationToken,
     /// Frames to the child.
-    pub replies: &'a mpsc::Sender<Bytes>,
+    pub replies: &'a mpsc::Sender<Vec<Bytes>>,
 }
 
 impl<L: Future<Output = End>> Watch<'_, L> {
@@ -67,10 +67,8 @@ impl<L: Future<Output = End>> Watch<'_, L> {
     /// Asks it to go, and kills it if it does not.
     async fn stop(&mut self, stop: Stop) -> Ending {
         let known = Instant::now();
-        if stop == Stop::Cancelled {
-            // A child that does not read is ended all the same.
-            let _full = self.replies.try_send(Outgoing::Cancel.to_bytes());
-        }
+        // A child that does not read is ended all the same.
+        let _full = self.replies.try_send(vec![Outgoing::Cancel.to_bytes()]);
         self.child.kill(Signal::TERM);
         let exit = match self.exit_while_listening(GRACE).await {
             Some(exit) => exit,

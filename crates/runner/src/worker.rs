@@ -1,7 +1,7 @@
 //! A worker: takes executions from the queue, runs each in its own child, and ends it in the store.
 
 use crate::{
-    Entry, NotStarted, OrganizationInfo, RunLimits, RunReport, RunRequest, Runner, UserInfo,
+    Entry, NotStarted, OrganizationInfo, Place, RunLimits, RunReport, RunRequest, Runner, UserInfo,
 };
 use domain::{
     Scope,
@@ -10,7 +10,10 @@ use domain::{
 use jobs::{Clock, Held, Work};
 use std::{sync::Arc, time::Duration};
 use store::{Claim, Finished};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Most executions taken in one claim, so that one worker does not empty the queue for the others.
@@ -49,10 +52,9 @@ impl Worker {
                 let (worker, kill) = (worker.clone(), kill.clone());
                 runs.spawn(async move {
                     tokio::select! {
-                        () = worker.execute(held) => {}
+                        () = worker.execute(held, slot) => {}
                         () = kill.cancelled() => {}
                     }
-                    drop(slot);
                 });
             }
         }
@@ -74,10 +76,7 @@ impl Worker {
     }
 
     /// The next executions, each with the slot it runs in; `None` when it is time to stop.
-    async fn next(
-        &self,
-        stop: &CancellationToken,
-    ) -> Option<Vec<(Held, tokio::sync::OwnedSemaphorePermit)>> {
+    async fn next(&self, stop: &CancellationToken) -> Option<Vec<(Held, OwnedSemaphorePermit)>> {
         loop {
             let slot = tokio::select! {
                 () = stop.cancelled() => return None,
@@ -100,10 +99,10 @@ impl Worker {
         }
     }
 
-    async fn seat(&self, held: Vec<Held>) -> Vec<(Held, tokio::sync::OwnedSemaphorePermit)> {
+    async fn seat(&self, held: Vec<Held>) -> Vec<(Held, OwnedSemaphorePermit)> {
         let mut seated = Vec::with_capacity(held.len());
         for held in held {
-            // Only this loop takes slots, so those counted free are still free.
+            // A run that comes back from waiting may have been faster: then this one waits for it.
             if let Ok(slot) = self.slots.clone().acquire_owned().await {
                 seated.push((held, slot));
             }
@@ -111,8 +110,10 @@ impl Worker {
         seated
     }
 
-    async fn execute(&self, held: Held) {
-        let report = match request(&held.claim, &held.cancelled) {
+    async fn execute(&self, held: Held, slot: OwnedSemaphorePermit) {
+        let lease = held.claim.lease();
+        let place = Place::new(lease, self.work.bells().clone(), self.slots.clone(), slot);
+        let report = match request(&held.claim, &held.cancelled, &place) {
             Ok(request) => tokio::select! {
                 report = self.runner.run(request) => report,
                 () = held.lost.cancelled() => {
@@ -162,7 +163,11 @@ impl Worker {
     }
 }
 
-fn request(claim: &Claim, cancel: &CancellationToken) -> Result<RunRequest, Failure> {
+fn request(
+    claim: &Claim,
+    cancel: &CancellationToken,
+    place: &Place,
+) -> Result<RunRequest, Failure> {
     let Some(entry) = claim.entry.clone() else {
         let why = format!("the workflow `{}` went away after it was asked for", claim.workflow);
         return Err(failure("WorkflowNotFound", why));
@@ -179,7 +184,11 @@ fn request(claim: &Claim, cancel: &CancellationToken) -> Result<RunRequest, Fail
         organization: organization.map(|id| OrganizationInfo { id, slug, name }),
         regional: settings.regional.clone(),
         user: claim.user.clone().map(|(id, email, name)| UserInfo { id, email, name }),
-        entry: Entry { module: entry.module, function: entry.function },
+        entry: Entry {
+            module: entry.module,
+            provider: claim.provider.is_some(),
+            function: claim.provider.clone().unwrap_or(entry.function),
+        },
         inputs: claim.inputs.clone(),
         allowed_hosts: settings.network.allowed_hosts.clone(),
         limits: RunLimits {
@@ -187,20 +196,22 @@ fn request(claim: &Claim, cancel: &CancellationToken) -> Result<RunRequest, Fail
             timeout: Duration::from_secs(seconds.min(settings.executions.timeout_seconds).into()),
             memory_mb: settings.executions.memory_mb,
             max_file_kb: settings.modules.max_file_kb,
+            max_queued: settings.executions.max_queued,
         },
         own_generation: (claim.access.scope() != Scope::Global).then_some(claim.own_generation),
         global_generation: claim.global_generation,
         cancel: cancel.clone(),
+        place: place.clone(),
     })
 }
 
 fn failure(kind: &str, message: String) -> Failure {
-    Failure { kind: kind.to_owned(), message, traceback: String::new() }
+    Failure { kind: kind.to_owned(), message, traceback: String::new(), details: None }
 }
 
 fn ended(status: Status, failure: Failure) -> RunReport {
     RunReport {
-        outcome: Outcome { status, result: None, failure: Some(failure) },
+        outcome: Outcome { status, result: None, result_type: None, failure: Some(failure) },
         modules: Vec::new(),
         logs: Vec::new(),
         log_lines_lost: 0,

@@ -221,8 +221,12 @@ impl Bench {
     }
 
     async fn finish(&self, claim: &Claim) {
-        let outcome =
-            Outcome { status: Status::Succeeded, result: Some("1".into()), failure: None };
+        let outcome = Outcome {
+            status: Status::Succeeded,
+            result: Some("1".into()),
+            result_type: None,
+            failure: None,
+        };
         let finished = Finished { outcome, modules: Vec::new(), logs: Vec::new(), now: now() };
         let scoped = self.store.scoped(&claim.access);
         scoped.finish(claim, finished).await.unwrap().expect("it is held");

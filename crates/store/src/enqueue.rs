@@ -65,8 +65,8 @@ pub enum EnqueueError {
 const DEFAULT_ATTEMPTS: i64 = 3;
 
 const BY_KEY: &str = "SELECT id, workflow, status, inputs_json, result_json, error_json,
-    modules_json, created_at, started_at, finished_at, attempt, requested_by, priority, start_at
-    FROM executions WHERE organization_id = $1 AND idempotency_key = $2";
+    modules_json, created_at, started_at, finished_at, attempt, requested_by, priority, start_at,
+    parent_id, depth, provider, progress_json, result_type FROM executions WHERE organization_id = $1 AND idempotency_key = $2";
 /// Of two that come with one key, the second waits here for the first.
 const INSERT: &str = "INSERT INTO executions (organization_id, id, workflow, status, inputs_json,
     modules_json, attempt, timeout_seconds, requested_by, requested_by_user, idempotency_key,
@@ -157,6 +157,11 @@ fn pending(owner: Scope, actor: &Actor, new: NewExecution<'_>) -> Result<Executi
         requested_by: actor.label(),
         priority: priority(&new),
         start_at: new.place.start_at,
+        parent: None,
+        depth: 0,
+        provider: None,
+        progress: None,
+        result_type: None,
     })
 }
 

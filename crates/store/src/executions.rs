@@ -3,7 +3,7 @@
 use crate::{Scoped, StoreError, files::count};
 use domain::{
     ExecutionId, Scope, Timestamp,
-    execution::{Failure, LoadedModule, Status},
+    execution::{Failure, LoadedModule, Progress, Status},
 };
 use sea_orm::FromQueryResult;
 use serde_json::value::RawValue;
@@ -42,6 +42,16 @@ pub struct Execution {
     pub priority: i64,
     /// Not before, if it was asked for later.
     pub start_at: Option<Timestamp>,
+    /// The execution that started it.
+    pub parent: Option<ExecutionId>,
+    /// Generations below the one that somebody asked for.
+    pub depth: u32,
+    /// The data provider that is asked instead of the workflow.
+    pub provider: Option<String>,
+    /// How far it has come, as it said last.
+    pub progress: Option<Progress>,
+    /// The content type of the result, when it has one of its own.
+    pub result_type: Option<String>,
 }
 
 /// An execution in a list: without what can be large.
@@ -72,6 +82,8 @@ pub struct ListExecutions {
     pub status: Option<Status>,
     /// Only of this workflow.
     pub workflow: Option<String>,
+    /// Those that ask a data provider, instead of those that run a workflow.
+    pub options: bool,
     /// Older than this one.
     pub before: Option<ExecutionId>,
     /// At most so many.
@@ -94,6 +106,11 @@ pub(crate) struct Row {
     requested_by: String,
     priority: i64,
     start_at: Option<i64>,
+    parent_id: Option<Uuid>,
+    depth: i64,
+    provider: Option<String>,
+    progress_json: Option<String>,
+    result_type: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -110,20 +127,24 @@ struct SummaryRow {
 
 pub(crate) const ONE: &str =
     "SELECT id, workflow, status, inputs_json, result_json, error_json, modules_json,
-    created_at, started_at, finished_at, attempt, requested_by, priority, start_at
-    FROM executions WHERE organization_id = $1 AND id = $2";
+    created_at, started_at, finished_at, attempt, requested_by, priority, start_at,
+    parent_id, depth, provider, progress_json, result_type FROM executions WHERE organization_id = $1 AND id = $2";
 const PAGE: &str = "SELECT id, workflow, status, created_at, started_at, finished_at, attempt,
     requested_by FROM executions WHERE organization_id = $1 AND id < $2
+    AND (provider IS NOT NULL) = $4
     ORDER BY id DESC LIMIT $3";
 const PAGE_OF_STATUS: &str = "SELECT id, workflow, status, created_at, started_at, finished_at,
     attempt, requested_by FROM executions WHERE organization_id = $1 AND id < $2 AND status = $4
+    AND (provider IS NOT NULL) = $5
     ORDER BY id DESC LIMIT $3";
 const PAGE_OF_WORKFLOW: &str = "SELECT id, workflow, status, created_at, started_at, finished_at,
     attempt, requested_by FROM executions WHERE organization_id = $1 AND id < $2 AND workflow = $4
+    AND (provider IS NOT NULL) = $5
     ORDER BY id DESC LIMIT $3";
 const PAGE_OF_BOTH: &str = "SELECT id, workflow, status, created_at, started_at, finished_at,
     attempt, requested_by FROM executions
     WHERE organization_id = $1 AND id < $2 AND status = $4 AND workflow = $5
+    AND (provider IS NOT NULL) = $6
     ORDER BY id DESC LIMIT $3";
 impl Scoped {
     /// One execution.
@@ -141,17 +162,18 @@ impl Scoped {
         let owner = self.scope().column().into();
         let before = list.before.map_or(Uuid::max(), |id| id.0).into();
         let limit = i64::from(list.limit).into();
+        let options = list.options.into();
         let gate = self.gate();
         let rows: Vec<SummaryRow> = match (list.status.map(Status::as_str), list.workflow) {
-            (None, None) => gate.all(PAGE, [owner, before, limit]).await?,
+            (None, None) => gate.all(PAGE, [owner, before, limit, options]).await?,
             (Some(status), None) => {
-                gate.all(PAGE_OF_STATUS, [owner, before, limit, status.into()]).await?
+                gate.all(PAGE_OF_STATUS, [owner, before, limit, status.into(), options]).await?
             }
             (None, Some(workflow)) => {
-                gate.all(PAGE_OF_WORKFLOW, [owner, before, limit, workflow.into()]).await?
+                gate.all(PAGE_OF_WORKFLOW, [owner, before, limit, workflow.into(), options]).await?
             }
             (Some(status), Some(workflow)) => {
-                let values = [owner, before, limit, status.into(), workflow.into()];
+                let values = [owner, before, limit, status.into(), workflow.into(), options];
                 gate.all(PAGE_OF_BOTH, values).await?
             }
         };
@@ -164,6 +186,7 @@ impl Row {
     pub(crate) fn of(self, owner: Scope) -> Result<Execution, StoreError> {
         let json = |e: serde_json::Error| StoreError::unreadable("execution", e);
         let failure = self.error_json.as_deref().map(serde_json::from_str).transpose();
+        let progress = self.progress_json.as_deref().map(serde_json::from_str).transpose();
         Ok(Execution {
             id: ExecutionId(self.id),
             scope: owner,
@@ -180,6 +203,11 @@ impl Row {
             requested_by: self.requested_by,
             priority: self.priority,
             start_at: self.start_at.map(Timestamp),
+            parent: self.parent_id.map(ExecutionId),
+            depth: count(self.depth)?,
+            provider: self.provider,
+            progress: progress.map_err(json)?,
+            result_type: self.result_type,
         })
     }
 }

@@ -9,6 +9,7 @@ pub mod guard;
 mod api_keys;
 mod audit;
 mod cancel;
+mod children;
 mod config;
 mod config_writes;
 mod console_sessions;
@@ -18,6 +19,7 @@ mod engine;
 mod enqueue;
 mod environment_locks;
 mod error;
+mod execution_files;
 mod execution_logs;
 mod executions;
 mod file_index;
@@ -51,6 +53,7 @@ mod setup_links;
 mod sides;
 mod sqlite;
 mod users;
+mod workflow_state;
 mod workflows;
 
 #[cfg(test)]
@@ -58,6 +61,7 @@ mod tests;
 
 pub use api_keys::{ApiKey, NewApiKey};
 pub use audit::{Audited, Chain, ListAudit};
+pub use children::{ChildError, MAX_DEPTH};
 pub use config::{ConfigEntry, ConfigValue, ListConfig, Revealed};
 pub use config_writes::{ConfigWritten, DeleteConfigError, PutConfig, PutConfigError};
 pub use console_sessions::{ConsoleSession, NewConsoleSession, SessionChange};
@@ -65,6 +69,7 @@ pub use db::{Reason, Scoped, Store, System};
 pub use enqueue::{EnqueueError, Enqueued, NewExecution, PRIORITIES, Place};
 pub use environment_locks::{EnvironmentLock, EnvironmentNews, EnvironmentStatus};
 pub use error::StoreError;
+pub use execution_files::{ExecutionFile, MAX_EXECUTION_FILE, NewExecutionFile};
 pub use execution_logs::NumberedLine;
 pub use executions::{Execution, ExecutionSummary, ListExecutions};
 pub use file_index::{FileIndex, IndexedFile};
@@ -88,7 +93,7 @@ pub use organizations::{
 };
 pub use purge::{PurgeError, STATEMENTS as PURGE_STATEMENTS};
 pub use queue::{
-    Beat, Claim, Claimed, ClaimedEntry, Ended, Finished, JobRefusal, Refused, Rescued,
+    Back, Beat, Claim, Claimed, ClaimedEntry, Ended, Finished, JobRefusal, Lease, Refused, Rescued,
 };
 pub use refresh_tokens::{NewRefreshToken, RotateError, Rotation};
 pub use retention::{Bite, Removed};
@@ -98,4 +103,7 @@ pub use sessions::{Holder, Session};
 pub use settings::{SettingsChange, UpdateSettings, UpdateSettingsError, VersionedSettings};
 pub use setup_links::SetupError;
 pub use users::{ChangeUserError, CreateUserError, Credentials, NewUser, User, UserChange};
+pub use workflow_state::{
+    MAX_STATE_KEY, MAX_STATE_KEYS, MAX_STATE_VALUE, SetState, SetStateError, StateEntry,
+};
 pub use workflows::WorkflowEntry;

@@ -14,7 +14,8 @@ mod m0007_identity;
 mod m0008_queue;
 mod m0009_schedules;
 mod m0010_imports;
-mod m0013_environments;
+mod m0011_sdk;
+mod m0012_environments;
 
 use crate::{StoreError, engine::Engine};
 use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
@@ -58,7 +59,8 @@ impl MigratorTrait for Migrator {
             m0008_queue::STEP,
             m0009_schedules::STEP,
             m0010_imports::STEP,
-            m0013_environments::STEP,
+            m0011_sdk::STEP,
+            m0012_environments::STEP,
         ];
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
     }

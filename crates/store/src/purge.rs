@@ -66,6 +66,18 @@ pub const STATEMENTS: &[(&str, &str)] = &[
             WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
+        "execution_files",
+        "DELETE FROM execution_files WHERE organization_id = $1 AND (execution_id, name) IN (
+            SELECT these.execution_id, these.name FROM execution_files AS these
+            WHERE these.organization_id = $1 LIMIT $2)",
+    ),
+    (
+        "workflow_state",
+        "DELETE FROM workflow_state WHERE organization_id = $1 AND (workflow, key) IN (
+            SELECT these.workflow, these.key FROM workflow_state AS these
+            WHERE these.organization_id = $1 LIMIT $2)",
+    ),
+    (
         "executions",
         "DELETE FROM executions WHERE organization_id = $1 AND id IN (
             SELECT these.id FROM executions AS these WHERE these.organization_id = $1 LIMIT $2)",

@@ -34,6 +34,17 @@ const LINES: &str = "DELETE FROM execution_logs
             WHERE old.organization_id = $1 AND old.finished_at < $2
             ORDER BY old.finished_at, old.id LIMIT $3)
         LIMIT $4)";
+/// A file can have 16 MiB.
+const FILES: &str = "DELETE FROM execution_files
+    WHERE organization_id = $1 AND (execution_id, name) IN (
+        SELECT file.execution_id, file.name FROM execution_files AS file
+        WHERE file.organization_id = $1 AND file.execution_id IN (
+            SELECT old.id FROM executions AS old
+            WHERE old.organization_id = $1 AND old.finished_at < $2
+            ORDER BY old.finished_at, old.id LIMIT $3)
+        LIMIT $4)";
+/// Files that one transaction removes at most.
+const FILES_AT_ONCE: u64 = 16;
 /// What waits or runs has no `finished_at`.
 const EXECUTIONS: &str = "DELETE FROM executions
     WHERE organization_id = $1 AND id IN (
@@ -60,6 +71,12 @@ impl System {
         let [id, time, rows] = key();
         let lines = gate.run(LINES, [id, time, rows, i64::from(bite.lines).into()]).await?;
         if lines >= u64::from(bite.lines) {
+            write.commit().await?;
+            return Ok(Removed { lines, more: true, ..Removed::default() });
+        }
+        let [id, time, rows] = key();
+        let files = gate.run(FILES, [id, time, rows, (FILES_AT_ONCE as i64).into()]).await?;
+        if files >= FILES_AT_ONCE {
             write.commit().await?;
             return Ok(Removed { lines, more: true, ..Removed::default() });
         }

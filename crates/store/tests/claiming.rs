@@ -88,7 +88,8 @@ async fn a_claim_costs_the_same_whatever_waits() {
 
 async fn finish(world: &World, claim: &Claim) {
     let status = domain::execution::Status::Succeeded;
-    let outcome = domain::execution::Outcome { status, result: None, failure: None };
+    let outcome =
+        domain::execution::Outcome { status, result: None, result_type: None, failure: None };
     let finished = Finished { outcome, modules: Vec::new(), logs: Vec::new(), now: NOW };
     world.store.scoped(&claim.access).finish(claim, finished).await.unwrap();
 }
@@ -182,7 +183,13 @@ async fn a_cancelled_execution_gives_its_place_to_the_next() {
     let world = world().await;
     allow(&world, world.acme, 1).await;
     enqueue(&world, world.acme, 2).await;
-    let list = store::ListExecutions { status: None, workflow: None, before: None, limit: 9 };
+    let list = store::ListExecutions {
+        status: None,
+        workflow: None,
+        options: false,
+        before: None,
+        limit: 9,
+    };
     let all = world.scoped(world.acme).executions(list).await.unwrap();
     let (newest, oldest) = (all[0].id, all[1].id);
     world.scoped(world.acme).request_cancel(oldest, NOW).await.unwrap();

@@ -56,7 +56,8 @@ async fn claim(world: &World, worker: Uuid, limit: u32) -> Vec<Claim> {
 }
 
 fn finished(status: Status) -> Finished {
-    let outcome = Outcome { status, result: Some("42".to_owned()), failure: None };
+    let outcome =
+        Outcome { status, result: Some("42".to_owned()), result_type: None, failure: None };
     let line = LogLine { time: NOW, level: LogLevel::Info, message: "last".to_owned() };
     Finished { outcome, modules: Vec::new(), logs: vec![line], now: NOW }
 }
@@ -217,7 +218,7 @@ async fn lists_are_newest_first_and_filtered() {
     world.scoped(world.acme).request_cancel(ids[1], NOW).await.unwrap();
     let list = async |status, workflow: Option<&str>, before| {
         let workflow = workflow.map(str::to_owned);
-        let list = ListExecutions { status, workflow, before, limit: 10 };
+        let list = ListExecutions { status, workflow, options: false, before, limit: 10 };
         let found = world.scoped(world.acme).executions(list).await.unwrap();
         found.into_iter().map(|execution| execution.id).collect::<Vec<_>>()
     };
@@ -227,6 +228,7 @@ async fn lists_are_newest_first_and_filtered() {
     assert_eq!(list(None, Some("onboard"), None).await.len(), 3);
     assert_eq!(list(Some(Status::Pending), Some("onboard"), None).await, [ids[2], ids[0]]);
     let operator = Access::for_operator(world.globex);
-    let all = ListExecutions { status: None, workflow: None, before: None, limit: 10 };
+    let all =
+        ListExecutions { status: None, workflow: None, options: false, before: None, limit: 10 };
     assert_eq!(world.store.scoped(&operator).executions(all).await.unwrap().len(), 1);
 }

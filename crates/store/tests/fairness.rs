@@ -51,7 +51,8 @@ async fn claim(world: &World, limit: u32, now: Timestamp) -> Vec<Claim> {
 }
 
 async fn finish(world: &World, claim: &Claim, now: Timestamp) {
-    let outcome = Outcome { status: Status::Succeeded, result: None, failure: None };
+    let outcome =
+        Outcome { status: Status::Succeeded, result: None, result_type: None, failure: None };
     let finished = Finished { outcome, modules: Vec::new(), logs: Vec::new(), now };
     world.store.scoped(&claim.access).finish(claim, finished).await.unwrap().unwrap();
 }
@@ -193,7 +194,13 @@ async fn a_delayed_execution_waits_for_its_time_and_counts_as_queued() {
     let claims = claim(&world, 9, soon).await;
     assert_eq!(claims.len(), 3);
     let globex = world.scoped(world.globex);
-    let list = store::ListExecutions { status: None, workflow: None, before: None, limit: 1 };
+    let list = store::ListExecutions {
+        status: None,
+        workflow: None,
+        options: false,
+        before: None,
+        limit: 1,
+    };
     let id = globex.executions(list).await.unwrap()[0].id;
     let found = globex.execution(id).await.unwrap().unwrap();
     assert_eq!(found.start_at, Some(soon));
@@ -219,7 +226,13 @@ async fn a_delayed_execution_is_cancelled_and_makes_room() {
     let start_at = Some(NOW.after(Duration::from_secs(5)));
     enqueue(&world, world.acme, 1, Place { priority: None, start_at }, NOW).await;
     let scoped = world.scoped(world.acme);
-    let list = store::ListExecutions { status: None, workflow: None, before: None, limit: 9 };
+    let list = store::ListExecutions {
+        status: None,
+        workflow: None,
+        options: false,
+        before: None,
+        limit: 9,
+    };
     let id = scoped.executions(list).await.unwrap()[0].id;
     assert_eq!(scoped.request_cancel(id, NOW).await.unwrap(), Some(Status::Cancelled));
     let system = world.store.system(Reason::Claim);

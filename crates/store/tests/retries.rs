@@ -39,8 +39,8 @@ async fn claim(world: &World, now: Timestamp) -> Option<Claim> {
 
 async fn end(world: &World, claim: &Claim, status: Status, now: Timestamp) -> Option<Ended> {
     let (kind, message) = ("ValueError".to_owned(), "no such ticket".to_owned());
-    let failure = Some(Failure { kind, message, traceback: String::new() });
-    let outcome = Outcome { status, result: None, failure };
+    let failure = Some(Failure { kind, message, traceback: String::new(), details: None });
+    let outcome = Outcome { status, result: None, result_type: None, failure };
     let finished = Finished { outcome, modules: Vec::new(), logs: Vec::new(), now };
     world.store.scoped(&claim.access).finish(claim, finished).await.unwrap()
 }

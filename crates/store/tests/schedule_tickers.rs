@@ -61,7 +61,8 @@ async fn write(world: &World, owner: Scope, missed: &str, now: Timestamp) {
 
 async fn count(world: &World, owner: Scope, name: &str) -> usize {
     let workflow = Some(name.to_owned());
-    let list = ListExecutions { status: None, workflow, before: None, limit: 100_000 };
+    let list =
+        ListExecutions { status: None, workflow, options: false, before: None, limit: 100_000 };
     world.scoped(owner).executions(list).await.unwrap().len()
 }
 

@@ -97,6 +97,7 @@ impl Scene {
         let list = ListExecutions {
             status: None,
             workflow: Some(workflow.to_owned()),
+            options: false,
             before: None,
             limit: 10_000,
         };

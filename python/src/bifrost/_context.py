@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from ._errors import BifrostError
 from ._host import require
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class _Record:
@@ -112,6 +117,38 @@ class Context:
     def attempt(self) -> int:
         """1 for the first attempt."""
         return int(require("context.attempt").execution["attempt"])
+
+    @property
+    def timezone(self) -> str:
+        """The IANA name of the time zone that the run's clock shows."""
+        return require("context.timezone").timezone
+
+    @property
+    def scratch(self) -> str:
+        """The directory the run may write to, removed with everything in it at its end."""
+        scratch = require("context.scratch").scratch
+        if scratch is None:
+            raise BifrostError("this run has no scratch directory")
+        return scratch
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody wants the run to end, or its time is up: seconds are left to clean up."""
+        return require("context.cancelled").cancelled
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the run's time is up, in UTC."""
+        left = self.remaining()
+        if left is None:
+            return None
+        from datetime import datetime, timedelta, timezone
+
+        return datetime.now(timezone.utc) + timedelta(seconds=left)
+
+    def remaining(self) -> float | None:
+        """Seconds until the run's time is up, 0 when it is."""
+        return require("context.remaining").remaining()
 
 
 context = Context()

@@ -14,15 +14,30 @@ if TYPE_CHECKING:
         organization: dict[str, Any] | None
         user: dict[str, Any] | None
         execution: dict[str, Any]
+        timezone: str
+        scratch: str | None
+
+        @property
+        def cancelled(self) -> bool:
+            """Whether somebody wants the run to end."""
+
+        def remaining(self) -> float | None:
+            """Seconds until its time is up."""
 
         def log(self, level: str, message: str) -> None:
             """Send a log line."""
+
+        def progress(self, done: float, total: float | None, note: str | None) -> None:
+            """Say how far it has come."""
 
         def call(self, method: str, arguments: dict[str, Any]) -> Any:
             """Ask the platform."""
 
         def call_all(self, calls: list[tuple[str, dict[str, Any]]]) -> Any:
             """Ask several things in a row; the last answer."""
+
+        async def ask(self, calls: list[tuple[str, dict[str, Any]]]) -> Any:
+            """The same, without holding up the event loop."""
 
 
 _host: Host | None = None

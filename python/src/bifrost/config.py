@@ -6,6 +6,7 @@ error from then on.
 
 from __future__ import annotations
 
+from ._both import both
 from ._errors import ConfigMissing
 from ._host import require
 
@@ -13,20 +14,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ._both import Asking
+
 __all__ = ["get"]
 
 _MISSING: Any = object()
 
 
-def get(key: str, default: Any = _MISSING) -> Any:
+@both("config.get")
+def get(key: str, default: Any = _MISSING) -> Asking[Any]:
     """The value of a key; without one the default, or `ConfigMissing`."""
     if not isinstance(key, str):
         raise TypeError(f"a configuration key is str, not {type(key).__name__}")
-    host = require("config.get")
-    answer = host.call("config.get", {"key": key})
+    answer = yield ("config.get", {"key": key})
     if answer["found"]:
         return answer["value"]
     if default is not _MISSING:
         return default
-    who = "neither the organization nor Global has" if host.organization else "Global does not have"
+    own = require("config.get").organization
+    who = "neither the organization nor Global has" if own else "Global does not have"
     raise ConfigMissing(f"{who} a configuration value `{key}`")

@@ -8,11 +8,13 @@ from __future__ import annotations
 import builtins
 from binascii import a2b_base64, b2a_base64
 
-from ._host import require
+from ._both import both
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from ._both import Asking
 
 __all__ = ["read", "read_bytes", "write", "list", "exists", "delete"]
 
@@ -21,58 +23,70 @@ _TEXT_PART = 80 << 10  # characters: no frame is full even if each takes six byt
 _BYTES_PART = 384 << 10  # a multiple of three, so that the parts' base64 can be joined
 
 
-def read(path: str, *, scope: str | None = _CASCADE) -> str:
+@both("files.read")
+def read(path: str, *, scope: str | None = _CASCADE) -> Asking[str]:
     """A file's text."""
-    return read_bytes(path, scope=scope).decode()
+    content = yield from _content(path, scope)
+    return content.decode()
 
 
-def read_bytes(path: str, *, scope: str | None = _CASCADE) -> bytes:
+@both("files.read_bytes")
+def read_bytes(path: str, *, scope: str | None = _CASCADE) -> Asking[bytes]:
     """A file's content."""
-    host = require("files.read")
+    return (yield from _content(path, scope))
+
+
+def _content(path: str, scope: str | None) -> Asking[bytes]:
     content = bytearray()
     offset: int | None = 0
     while offset is not None:
         arguments = {"path": path, "scope": _scope(scope), "offset": offset}
-        part = host.call("files.read_bytes", arguments)
+        part = yield ("files.read_bytes", arguments)
         content += a2b_base64(part["data"])
         offset = part["next"]
     return bytes(content)
 
 
-def write(path: str, content: str | bytes) -> dict[str, Any]:
+@both("files.write")
+def write(path: str, content: str | bytes) -> Asking[dict[str, Any]]:
     """Create or replace a file; its path, version and hash."""
-    host = require("files.write")
     if isinstance(content, str):
         content.encode()  # refuses what has no UTF-8 form before anything is sent
         encoding, parts = "utf-8", _split(content, _TEXT_PART)
     elif isinstance(content, (bytes, bytearray, memoryview)):
-        data = _split(bytes(content), _BYTES_PART)
-        encoding, parts = "base64", [b2a_base64(each, newline=False).decode() for each in data]
+        encoding, parts = "base64", encoded(bytes(content))
     else:
         raise TypeError(f"a file's content is str or bytes, not {type(content).__name__}")
     calls: builtins.list[tuple[str, dict[str, Any]]]
     calls = [("files.part", {"data": part}) for part in parts[:-1]]
     last = {"path": path, "content": parts[-1], "encoding": encoding}
-    result: dict[str, Any] = host.call_all([*calls, ("files.write", last)])
+    result: dict[str, Any] = yield [*calls, ("files.write", last)]
     return result
 
 
-def list(prefix: str = "", *, scope: str | None = _CASCADE) -> builtins.list[str]:
+@both("files.list")
+def list(prefix: str = "", *, scope: str | None = _CASCADE) -> Asking[builtins.list[str]]:
     """The paths that begin with the prefix."""
-    arguments = {"prefix": prefix, "scope": _scope(scope)}
-    paths: builtins.list[str] = require("files.list").call("files.list", arguments)
+    paths: builtins.list[str] = yield ("files.list", {"prefix": prefix, "scope": _scope(scope)})
     return paths
 
 
-def exists(path: str, *, scope: str | None = _CASCADE) -> bool:
+@both("files.exists")
+def exists(path: str, *, scope: str | None = _CASCADE) -> Asking[bool]:
     """Whether there is a file at this path."""
-    arguments = {"path": path, "scope": _scope(scope)}
-    return bool(require("files.exists").call("files.exists", arguments))
+    return bool((yield ("files.exists", {"path": path, "scope": _scope(scope)})))
 
 
-def delete(path: str) -> None:
+@both("files.delete")
+def delete(path: str) -> Asking[None]:
     """Remove the organization's own file; Global's shows again if it has one there."""
-    require("files.delete").call("files.delete", {"path": path})
+    yield ("files.delete", {"path": path})
+
+
+def encoded(content: bytes) -> builtins.list[str]:
+    """Base64 in parts that fit into frames."""
+    parts = _split(content, _BYTES_PART)
+    return [b2a_base64(each, newline=False).decode() for each in parts]
 
 
 def _scope(scope: str | None) -> str:

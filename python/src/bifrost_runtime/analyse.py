@@ -170,6 +170,9 @@ class Analysis:
             schema = maker.schema(each.annotation)
             if isinstance(default, ast.Constant) and default.value is None:
                 schema = _or_null(schema)
+            provider = self._provider(each.annotation)
+            if provider is not None:
+                schema["x-options"] = provider
             if each.arg in descriptions:
                 schema["description"] = descriptions[each.arg]
             if default is None:
@@ -186,6 +189,17 @@ class Analysis:
         if maker.definitions:
             result["$defs"] = maker.definitions
         return result
+
+    def _provider(self, annotation: ast.expr | None) -> str | None:
+        """The name in `options(…)`, wherever it stands in the annotation."""
+        for node in ast.walk(annotation) if annotation is not None else ():
+            if isinstance(node, ast.Call) and self._names.resolve(node.func) == "bifrost.options":
+                name = node.args[0] if len(node.args) == 1 else None
+                if isinstance(name, ast.Constant) and str(name.value).isidentifier():
+                    return str(name.value)
+                message = "`options` takes the name of a data provider, as a text"
+                self._say("error", node, "bad-option", message)
+        return None
 
     def _say(self, severity: str, node: ast.AST, code: str, message: str) -> None:
         self._diagnostics.append(

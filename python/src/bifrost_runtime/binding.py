@@ -46,6 +46,12 @@ def bind(function: Any, inputs: object) -> dict[str, Any]:
     return arguments
 
 
+def takes(function: Any, name: str) -> bool:
+    """Whether the function has this parameter."""
+    target = _unwrapped(function)
+    return target is None or name in _parameters(target)[0]
+
+
 def _none_by_default(function: FunctionType) -> set[str]:
     """Parameters as in `x: int = None`, which mean that None may be given too."""
     code = function.__code__

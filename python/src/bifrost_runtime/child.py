@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from . import context, entry, errors, limits, packages, protocol
+from . import context, entry, errors, limits, packages, protocol, returning
 from .bundle import Bundle, Codes, map_descriptor
 from .finder import install
 from .loader import WorkspaceLoader
@@ -71,17 +71,24 @@ def _run(start: dict[str, Any], stream: protocol.FrameStream, descriptors: list[
     index = _index(descriptors)
     loader = install(index)
     log = Log(stream)
-    _host.install(context.Run(start, stream, log))
+    run = context.Run(start, stream, log)
+    _host.install(run)
     consoles = (Console(log, stream, "info", 1), Console(log, stream, "warning", 2))
     sys.stdout, sys.stderr = consoles
     limits.apply(start.get("limits") or {})
     reported = 0
     try:
+        run.watch()
         wanted = start["entry"]
         function = entry.load(wanted["module"], wanted["function"])
         reported = _report_modules(loader, stream, reported)
-        end = protocol.value_frames("result", entry.run(function, inputs))
+        if wanted.get("provider"):
+            end = protocol.value_frames("result", entry.run_provider(function, inputs, run))
+        else:
+            end = returning.frames(entry.run(function, inputs, run), run)
+        run.over()
     except BaseException as error:
+        run.over()
         sys.setrecursionlimit(max(1000, sys.getrecursionlimit()))  # it may have been lowered
         limits.lift_memory()
         organization = (start.get("organization") or {}).get("name")
@@ -95,6 +102,7 @@ def _run(start: dict[str, Any], stream: protocol.FrameStream, descriptors: list[
         os._exit(0)
     for console in consoles:
         console.finish()
+    run.tell_progress()
     _report_modules(loader, stream, reported)
     _report_packages(stream)
     log.report_dropped()

@@ -1,18 +1,25 @@
-"""What one run knows: who it is for, and the calls it may make to the platform."""
+"""What one run knows: who it is for, how far it has come, and whether it is to end."""
 
 from __future__ import annotations
 
-import builtins
-from _thread import RLock
+import os
+import signal
+import time
+from _thread import get_ident
 
-from bifrost._errors import BifrostError, Cancelled
+from bifrost._errors import Cancelled
 
-from .output import Log
-from .protocol import FrameError, FrameStream, to_json
+from .calls import Calls
+from .output import Log, cut
+from .protocol import FrameStream, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any
+
+_PROGRESS_EVERY = 0.5
+_NOTE_LIMIT = 1000
 
 
 class Run:
@@ -22,11 +29,19 @@ class Run:
         self.organization: dict[str, Any] | None = start.get("organization")
         self.user: dict[str, Any] | None = start.get("user")
         self.execution: dict[str, Any] = start["execution"]
+        self.timezone: str = start.get("timezone") or "UTC"
+        self.scratch: str | None = start.get("scratch")
+        self._begun = time.monotonic()
         self._stream = stream
         self._log = log
-        self._lock = RLock()
-        self._calls = 0
-        self._cancelled = False
+        self._calls = Calls(stream, self._note_cancel)
+        self._main = get_ident()
+        self._stopping = False
+        self._raised = False
+        self._over = False
+        self._task: Any = None
+        self._said: str | None = None
+        self._said_at = 0.0
 
     def log(self, level: str, message: str) -> None:
         """One log line."""
@@ -34,48 +49,79 @@ class Run:
 
     def call(self, method: str, arguments: dict[str, Any]) -> Any:
         """Ask the platform and wait for its answer."""
-        return self.call_all([(method, arguments)])
+        return self._calls.call([(method, arguments)], self._check)
 
     def call_all(self, calls: list[tuple[str, dict[str, Any]]]) -> Any:
         """Ask several things with no other thread's calls between; the last answer."""
-        if not self._stream.owned():
-            raise BifrostError("a forked copy of the workflow cannot call the platform")
-        with self._lock:
-            result = None
-            for method, arguments in calls:
-                result = self._call(method, arguments)
-            return result
+        return self._calls.call(calls, self._check)
 
-    def _call(self, method: str, arguments: dict[str, Any]) -> Any:
-        self._check_cancelled()
-        self._calls += 1
-        number = self._calls
-        request = {"type": "call", "id": number, "method": method, "arguments": arguments}
+    async def ask(self, calls: list[tuple[str, dict[str, Any]]]) -> Any:
+        """The same, without holding up the event loop."""
+        return await self._calls.ask(calls)
+
+    def remaining(self) -> float | None:
+        """Seconds until the run's time is up."""
+        limit = self.execution.get("timeout")
+        return None if limit is None else max(0.0, self._begun + limit - time.monotonic())
+
+    def progress(self, done: float, total: float | None, note: str | None) -> None:
+        """Tell how far it has come: at once, or with what is told after a while, or at the end."""
+        if note is not None:
+            note = cut(note, _NOTE_LIMIT)
+        frame = {"type": "progress", "done": done, "total": total, "note": note}
         try:
-            self._stream.send(to_json(request))
-        except FrameError as error:
-            raise ValueError(f"the arguments of `{method}` are too large: {error}") from None
-        while True:
-            frame = self._stream.receive()
-            if frame["type"] == "cancel":
-                self._cancelled = True
-                self._check_cancelled()
-            # The answer to a call that an exception interrupted comes late: it is passed over.
-            if frame["type"] == "reply" and frame.get("id") == number:
-                if "error" in frame:
-                    raise _exception(frame["error"])
-                return self._stream.receive_value(frame, "result")
+            self._said = to_json(frame)
+        except ValueError:
+            raise ValueError("`done` and `total` are finite numbers") from None
+        now = time.monotonic()
+        if now - self._said_at >= _PROGRESS_EVERY:
+            self._said_at = now
+            self.tell_progress()
 
-    def _check_cancelled(self) -> None:
-        if self._cancelled:
-            raise Cancelled("the execution was cancelled")
+    def tell_progress(self) -> None:
+        """Send what was said last, if it was not sent."""
+        said, self._said = self._said, None
+        if said is not None:
+            self._stream.send(said)
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody wants the run to end, or its time is up."""
+        if not self._stopping and self._stream.owned():
+            self._calls.look()
+        return self._stopping
 
-def _exception(error: dict[str, Any]) -> Exception:
-    kind = getattr(builtins, str(error.get("type")), None)
-    if not (isinstance(kind, type) and issubclass(kind, Exception)):
-        kind = BifrostError
-    try:
-        return kind(error.get("message", ""))
-    except TypeError:  # such as UnicodeDecodeError, which takes five arguments
-        return BifrostError(error.get("message", ""))
+    def watch(self) -> None:
+        """From now on `SIGTERM` raises `Cancelled`, unless the workflow has other plans."""
+        signal.signal(signal.SIGTERM, self._terminated)
+
+    def over(self) -> None:
+        """The workflow has ended: nothing is left to interrupt."""
+        self._over = True
+
+    def waits_in(self, task: Any) -> None:
+        """The workflow is this task of an event loop, until it is told None."""
+        self._task = task
+
+    def _terminated(self, number: int, frame: FrameType | None) -> None:
+        if not self._stream.owned():
+            # A copy that the workflow has forked ends as if there were no handler.
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        self._stopping = True
+        if self._task is not None:
+            self._raised = True
+            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+            return
+        if self._calls.busy != self._main:
+            self._check()
+
+    def _note_cancel(self) -> None:
+        self._stopping = True
+
+    def _check(self) -> None:
+        """Raise in the main thread, once: what cleans up can use the SDK."""
+        if self._stopping and not (self._raised or self._over) and get_ident() == self._main:
+            self._raised = True
+            raise Cancelled("the execution was cancelled, or its time is up")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 
+import bifrost
+from bifrost._errors import UserError
+
 from .module_index import ModuleIndex
 from .output import cut
+from .protocol import to_json
+from .results import to_plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,18 +19,34 @@ if TYPE_CHECKING:
 
 MESSAGE_LIMIT = 16 << 10
 TRACEBACK_LIMIT = 64 << 10
+DETAILS_LIMIT = 64 << 10
 _RUNTIME = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_SDK = os.path.dirname(os.path.abspath(bifrost.__file__)) + os.sep
 _IMPORT_SYSTEM = "<frozen importlib"
 
 
 def describe(
     error: BaseException, index: ModuleIndex | None = None, organization: str | None = None
-) -> dict[str, str]:
+) -> dict[str, object]:
     """The `error` of an error frame."""
     message = cut(_message(error), MESSAGE_LIMIT)
+    if isinstance(error, UserError):
+        return {"type": "UserError", "message": message, "traceback": "", **_details(error)}
     if index is not None and isinstance(error, ModuleNotFoundError):
         message += _searched(error, index, organization)
     return {"type": _type_name(error), "message": message, "traceback": _traceback(error)}
+
+
+def _details(error: UserError) -> dict[str, object]:
+    """What it says besides its message, if that can be told."""
+    if error.details is None:
+        return {}
+    try:
+        plain = to_plain(error.details, "details", 2)
+        fits = len(to_json(plain).encode()) <= DETAILS_LIMIT
+    except Exception:
+        fits = False
+    return {"details": plain if fits else "details that are no JSON, or more than 64 KiB of it"}
 
 
 def _type_name(error: BaseException) -> str:
@@ -108,7 +129,7 @@ def _user_frames(trace: TracebackType | None) -> TracebackType | None:
     kept = []
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if not file.startswith((_RUNTIME, _IMPORT_SYSTEM)):
+        if not file.startswith((_RUNTIME, _SDK, _IMPORT_SYSTEM)):
             kept.append(trace)
         trace = trace.tb_next
     for this, following in zip(kept, kept[1:]):

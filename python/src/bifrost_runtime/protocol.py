@@ -99,12 +99,13 @@ def depth(value: object) -> int:
     return deepest
 
 
-def value_frames(kind: str, text: str) -> list[str]:
+def value_frames(kind: str, text: str, result_type: str | None = None) -> list[str]:
     """The JSON texts of the frames that carry a value whose own JSON is `text`."""
+    about = "" if result_type is None else f',"result_type":{quote(result_type)}'
     if len(text.encode()) <= INLINE_LIMIT:
-        return [f'{{"type":{quote(kind)},"value":{text}}}']
+        return [f'{{"type":{quote(kind)}{about},"value":{text}}}']
     parts = [text[at : at + _PART_CHARACTERS] for at in range(0, len(text), _PART_CHARACTERS)]
-    head = f'{{"type":{quote(kind)},"parts":{len(parts)}}}'
+    head = f'{{"type":{quote(kind)}{about},"parts":{len(parts)}}}'
     return [head, *(f'{{"type":"part","data":{quote(part)}}}' for part in parts)]
 
 
@@ -169,6 +170,19 @@ class FrameStream:
         if not keep:
             del self._received[:count]
         return taken
+
+    def wait(self) -> None:
+        """Until something has come; nothing is lost when a signal interrupts this."""
+        import select
+
+        if not self._received:
+            select.select([self._descriptor], [], [])
+
+    def ready(self) -> bool:
+        """Whether something has come."""
+        import select
+
+        return bool(self._received or select.select([self._descriptor], [], [], 0)[0])
 
     def receive_value(self, frame: dict[str, Any], key: str = "value") -> Any:
         """The value a frame carries, inline or in the part frames that follow it."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from bifrost.results import Result
+
 from . import protocol
 from .values import kind_of
 
@@ -93,6 +95,10 @@ def _scalar(value: Any, where: str, level: int) -> object:
     if isinstance(value, (list, tuple)):
         return [to_plain(each, f"{where}[{n}]", level + 1) for n, each in enumerate(value)]
     hint = "; return a list" if isinstance(value, (set, frozenset)) else ""
+    if isinstance(value, (bytes, bytearray)):
+        hint = "; return `results.file(name, content)`"
+    elif isinstance(value, Result):
+        hint = "; return it, or a list of results"
     raise ResultError(f"{where} is {_a(type(value).__name__)}, which JSON cannot hold{hint}")
 
 

@@ -9,7 +9,7 @@ const OPENS: [&str; 2] = [".write(", ".write_beside_others("];
 const TELLS: [&str; 3] = [".audit(", ".audit_each(", "both("];
 
 /// Functions that write without an entry, each with the reason.
-const SILENT: [(&str, &str); 24] = [
+const SILENT: [(&str, &str); 32] = [
     ("touch_api_key", "that a key was used is in the key"),
     ("touch_console_session", "that a session was used is in the session"),
     ("append_logs", "a run's own words"),
@@ -24,6 +24,14 @@ const SILENT: [(&str, &str); 24] = [
     ("let_go", "an execution tells its own life"),
     ("rescue", "an execution tells its own life"),
     ("enqueue", "an execution tells its own life; `Write::enqueue` tells of who acts"),
+    ("enqueue_child", "an execution tells its own life"),
+    ("enqueue_options", "an execution tells its own life"),
+    ("lend_place", "an execution tells its own life"),
+    ("take_place_back", "an execution tells its own life"),
+    ("note_progress", "a run's own words"),
+    ("keep_execution_file", "a run's own words"),
+    ("set_state", "a run's own words"),
+    ("delete_state", "a run's own words"),
     ("start_scheduled", "an execution tells its own life"),
     ("without_a_place", "the schedule tells what its last tick came to"),
     ("plan_schedules_of", "what was changed has been told by whoever changed it"),

@@ -168,7 +168,7 @@ pub async fn start(
     Ok(started(execution))
 }
 
-fn started(execution: Execution) -> Response {
+pub(crate) fn started(execution: Execution) -> Response {
     let status = match execution.status.is_outcome() {
         true => StatusCode::OK,
         false => StatusCode::ACCEPTED,
@@ -230,6 +230,20 @@ pub struct ExecutionsQuery {
     status: Option<String>,
     /// Only of this workflow.
     workflow: Option<String>,
+    /// `run`, which is meant unless told, or `options`: those that asked what a parameter can be.
+    #[param(inline)]
+    kind: Option<Kind>,
+}
+
+/// What an execution runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = ExecutionKind)]
+pub enum Kind {
+    /// A workflow.
+    Run,
+    /// A data provider.
+    Options,
 }
 
 /// Executions, newest first.
@@ -248,6 +262,7 @@ pub async fn list(
     let list = ListExecutions {
         status: status.map_err(|error| Problem::invalid("/status", error.to_string()))?,
         workflow: query.workflow,
+        options: query.kind == Some(Kind::Options),
         before: wanted.after(),
         limit: wanted.rows(),
     };

@@ -33,7 +33,12 @@ pub async fn finish(api: &Api, claim: &Claim, outcome: Outcome) {
 }
 
 pub fn succeeded(result: &Value) -> Outcome {
-    Outcome { status: Status::Succeeded, result: Some(result.to_string()), failure: None }
+    Outcome {
+        status: Status::Succeeded,
+        result: Some(result.to_string()),
+        result_type: None,
+        failure: None,
+    }
 }
 
 pub fn line(message: &str) -> LogLine {
@@ -53,7 +58,8 @@ fn pending() -> Value {
         "inputs": {"name": "Ada"}, "result": null, "error": null,
         "created_at": "2023-11-14T22:13:20.000000Z", "started_at": null, "finished_at": null,
         "attempt": 0, "requested_by": "ops@acme.test", "modules": [],
-        "priority": 0, "start_at": null,
+        "priority": 0, "start_at": null, "parent_id": null, "depth": 0, "kind": "run",
+        "progress": null, "result_type": null,
     })
 }
 
@@ -75,6 +81,7 @@ async fn an_execution_is_accepted_runs_and_can_be_read() {
     let mut expected = pending();
     expected["status"] = json!("succeeded");
     expected["result"] = json!({"hello": ["Ada"]});
+    expected["result_type"] = json!("application/json");
     expected["attempt"] = json!(1);
     expected["started_at"] = expected["created_at"].clone();
     expected["finished_at"] = expected["created_at"].clone();
@@ -92,8 +99,14 @@ async fn waiting_ends_with_the_bell() {
             kind: "ValueError".to_owned(),
             message: "no".to_owned(),
             traceback: "Traceback …".to_owned(),
+            details: None,
         };
-        let failed = Outcome { status: Status::Failed, result: None, failure: Some(failure) };
+        let failed = Outcome {
+            status: Status::Failed,
+            result: None,
+            result_type: None,
+            failure: Some(failure),
+        };
         finish(&api, &claim, failed).await;
     };
     let started = Instant::now();

@@ -21,6 +21,7 @@ mod modules;
 mod openapi;
 mod organizations;
 mod schedules;
+mod sdk;
 mod settings;
 mod setup;
 mod users;

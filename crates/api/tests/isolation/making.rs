@@ -14,7 +14,8 @@ use reqwest::Method;
 use serde_json::json;
 use std::{sync::OnceLock, time::Duration};
 use store::{
-    Finished, NewApiKey, NewExecution, NewUser, Precondition, PutConfig, Reason, WriteFile,
+    Finished, NewApiKey, NewExecution, NewExecutionFile, NewUser, Precondition, PutConfig, Reason,
+    SetState, WriteFile,
 };
 use testkit::{
     document::Draft,
@@ -171,10 +172,20 @@ impl Stage {
             line: 1,
             description: format!("Does {mark}."),
             is_async: false,
-            parameters: json!({"type": "object", "title": mark}),
+            parameters: json!({
+                "type": "object",
+                "title": mark,
+                "properties": {"tenant": {"x-options": format!("of_{mark}")}},
+            }),
             options: options.as_object().cloned().unwrap_or_default(),
         };
         self.file(owner, n, vec![workflow]).await;
+        for key in ["first", "second"] {
+            let value = json!({"left": self.mark(owner)}).to_string();
+            let (workflow, expected) = (name.as_str(), None);
+            let set = SetState { workflow, key, value: &value, expected, now: NOW };
+            self.scoped(owner, mark).set_state(set).await.unwrap();
+        }
         name
     }
 
@@ -211,6 +222,16 @@ impl Stage {
             message: format!("{text} {mark}"),
         };
         scoped.append_logs(id, &[line("one"), line("two")]).await.unwrap();
+        for name in ["result.md", "table.json"] {
+            let file = NewExecutionFile {
+                name,
+                media_type: "text/markdown",
+                content: format!("# {mark}\n").into_bytes(),
+                max_bytes: 1_000,
+                now: NOW,
+            };
+            assert!(scoped.keep_execution_file(id, file).await.unwrap());
+        }
         if n.is_multiple_of(2) {
             self.finish(mark, n.is_multiple_of(4)).await;
         }
@@ -228,12 +249,19 @@ impl Stage {
                 kind: "ValueError".to_owned(),
                 message: format!("no {own}"),
                 traceback: format!("Traceback {own}"),
+                details: None,
             };
             let outcome = match badly && own == mark {
-                true => Outcome { status: Status::Failed, result: None, failure: Some(failure) },
+                true => Outcome {
+                    status: Status::Failed,
+                    result: None,
+                    result_type: None,
+                    failure: Some(failure),
+                },
                 false => Outcome {
                     status: Status::Succeeded,
                     result: Some(json!({"result": own}).to_string()),
+                    result_type: Some("text/markdown".to_owned()),
                     failure: None,
                 },
             };

@@ -96,10 +96,13 @@ const TABLE: &[(&str, &str, Entry)] = &[
     ("/api/modules/", "name", Is(Thing::Module)),
     ("/api/workflows/", "name", Is(Thing::Workflow)),
     ("/api/workflows/", "/start_at", Text("2023-01-01T00:00:00Z")),
+    ("/api/workflows/", "parameter", Text("tenant")),
     ("/api/schedules/", "workflow", Is(Thing::Scheduled)),
     ("/api/executions/", "id", Is(Thing::Execution)),
+    ("/api/executions/", "name", Text("result.md")),
     ("/api/executions", "workflow", Is(Thing::Running)),
     ("/api/executions", "status", Text("pending")),
+    ("/api/executions", "kind", Text("run")),
     ("/api/audit", "action", Text("file.")),
 ];
 

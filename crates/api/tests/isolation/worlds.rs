@@ -94,7 +94,8 @@ impl World {
             }
             for claim in claims {
                 let result = Some(json!({"done": claim.workflow}).to_string());
-                let outcome = Outcome { status: Status::Succeeded, result, failure: None };
+                let outcome =
+                    Outcome { status: Status::Succeeded, result, result_type: None, failure: None };
                 let (modules, logs) = (Vec::new(), Vec::new());
                 let finished = Finished { outcome, modules, logs, now: NOW };
                 let scoped = self.api.world.store.scoped(&claim.access);

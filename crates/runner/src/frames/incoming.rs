@@ -17,8 +17,10 @@ pub(crate) enum Incoming {
     Call(Call),
     /// Workspace modules loaded since the last time, and installed packages imported.
     Modules(Modules),
-    /// The end, good; the value or how many parts of it follow.
-    Result(Large),
+    /// How far the run has come.
+    Progress(Told),
+    /// The end, good; the value or how many parts of it follow, and its content type.
+    Result(Large, Option<String>),
     /// A piece of a large value.
     Part(String),
     /// The end, bad.
@@ -48,6 +50,14 @@ pub(crate) struct Dropped {
     pub bytes: u64,
 }
 
+/// How far a run says it has come.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(crate) struct Told {
+    pub done: f64,
+    pub total: Option<f64>,
+    pub note: Option<String>,
+}
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct Call {
     pub id: u64,
@@ -75,6 +85,7 @@ struct Value<'a> {
     #[serde(borrow)]
     value: Option<&'a RawValue>,
     parts: Option<usize>,
+    result_type: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -99,7 +110,12 @@ impl Incoming {
             "dropped" => Self::Dropped(read(frame)?),
             "call" => Self::Call(read(frame)?),
             "modules" => Self::Modules(read(frame)?),
-            "result" => Self::Result(read::<Value<'_>>(frame)?.large()?),
+            "progress" => Self::Progress(read(frame)?),
+            "result" => {
+                let mut value = read::<Value<'_>>(frame)?;
+                let result_type = value.result_type.take();
+                Self::Result(value.large()?, result_type)
+            }
             "part" => Self::Part(read::<Part>(frame)?.data),
             "error" => Self::Error(read::<Error>(frame)?.error),
             _ => return Err(BadFrame::Malformed("an unknown type".to_owned())),

@@ -17,7 +17,9 @@ pub(crate) enum Outgoing<'a> {
     Reply {
         id: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
-        result: Option<serde_json::Value>,
+        result: Option<Box<RawValue>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        parts: Option<usize>,
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<Wrong>,
     },
@@ -85,12 +87,17 @@ pub(crate) struct ExecutionInfo<'a> {
     pub id: domain::ExecutionId,
     pub workflow: &'a str,
     pub attempt: u32,
+    /// Seconds from its start until it is ended.
+    pub timeout: f64,
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct EntryInfo<'a> {
     pub module: &'a str,
     pub function: &'a str,
+    /// Whether it is a data provider.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub provider: bool,
 }
 
 /// Limits the child sets on itself before it runs anything of the workspace.
@@ -117,6 +124,25 @@ pub(crate) struct LargeFrames {
     pub value: Option<Box<RawValue>>,
     pub parts: Option<usize>,
     pub frames: Vec<Bytes>,
+}
+
+/// The frames of the answer to a call.
+pub(crate) fn reply(id: u64, answer: Result<serde_json::Value, Wrong>) -> Vec<Bytes> {
+    let wrong = |error| {
+        let reply = Outgoing::Reply { id, result: None, parts: None, error: Some(error) };
+        vec![reply.to_bytes()]
+    };
+    match answer.map(|value| large_frames(&value.to_string())) {
+        Ok(Ok(LargeFrames { value: result, parts, frames })) => {
+            let reply = Outgoing::Reply { id, result, parts, error: None };
+            std::iter::once(reply.to_bytes()).chain(frames).collect()
+        }
+        Ok(Err(error)) => {
+            let message = format!("the answer cannot be sent: {error}");
+            wrong(Wrong { kind: "bifrost.BifrostError", message })
+        }
+        Err(error) => wrong(error),
+    }
 }
 
 /// Splits `value` if it is too long for one frame.

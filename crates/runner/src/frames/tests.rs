@@ -64,7 +64,7 @@ fn values_over_the_limits_are_refused() {
 #[test]
 fn results_say_inline_or_parts_but_not_both() {
     let result = |json: &str| match Incoming::parse(json.as_bytes())? {
-        Incoming::Result(large) => Ok(large),
+        Incoming::Result(large, _) => Ok(large),
         other => panic!("{other:?}"),
     };
     let inline = |text: &str| Ok(Large::Inline(text.to_owned()));

@@ -63,17 +63,19 @@ impl Stage {
             organization: scope.organization().map(|id| self.organization(id)),
             regional: Regional::default(),
             user: None,
-            entry: Entry { module: "main".to_owned(), function: "run".to_owned() },
+            entry: Entry { module: "main".to_owned(), function: "run".to_owned(), provider: false },
             inputs: "{}".to_owned(),
             allowed_hosts: vec!["*".to_owned()],
             limits: RunLimits {
                 timeout: Duration::from_secs(60),
                 memory_mb: 512,
                 max_file_kb: 1024,
+                max_queued: 1000,
             },
             own_generation: own,
             global_generation: generation(Scope::Global).await,
             cancel: CancellationToken::new(),
+            place: runner::Place::default(),
         }
     }
 

@@ -12,6 +12,8 @@ pub const CATALOG: Catalog = Catalog {
         Table::new("workflows", Kind::Shared),
         Table::new("executions", Kind::Tenant),
         Table::new("execution_logs", Kind::Tenant),
+        Table::new("execution_files", Kind::Tenant),
+        Table::new("workflow_state", Kind::Tenant),
         Table::new("job_queue", Kind::Tenant).for_caretakers(),
         Table::new("queue_lanes", Kind::Tenant).for_caretakers(),
         Table::new("api_keys", Kind::Tenant),

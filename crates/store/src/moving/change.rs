@@ -45,12 +45,19 @@ impl Change {
             ("job_queue", _) => {
                 set("worker", Cell::Null);
                 set("lease_until", Cell::Null);
+                set("lent", Cell::Int(0));
             }
             ("queue_lanes", rehomed) => {
-                if let (Some(waiting), Some(running)) = (table.at("waiting"), table.at("running"))
-                    && let (Cell::Int(waits), Cell::Int(runs)) = (&row[waiting], &row[running])
+                let counters = ["waiting", "running", "lent"].map(|name| table.at(name));
+                if let [Some(waiting), Some(running), Some(lent)] = counters
+                    && let (Cell::Int(waits), Cell::Int(runs), Cell::Int(others)) =
+                        (&row[waiting], &row[running], &row[lent])
                 {
-                    (row[waiting], row[running]) = (Cell::Int(waits + runs), Cell::Int(0));
+                    row[waiting] = Cell::Int(waits + runs + others);
+                    (row[running], row[lent]) = (Cell::Int(0), Cell::Int(0));
+                }
+                if let Some(coming_back) = table.at("coming_back") {
+                    row[coming_back] = Cell::Int(0);
                 }
                 // Its turn is not counted from where it was among others: it joins anew.
                 if let (Some(_), Some(time), Some(joined)) =

@@ -23,6 +23,8 @@ pub struct Claim {
     pub entry: Option<ClaimedEntry>,
     /// Inputs as JSON text.
     pub inputs: String,
+    /// The data provider to ask instead of calling the workflow.
+    pub provider: Option<String>,
     /// What the workflow itself says, in seconds.
     pub timeout_seconds: Option<u32>,
     /// The organization's short name and name.

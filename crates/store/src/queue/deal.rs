@@ -87,7 +87,7 @@ const LEVEL: &str = "SELECT (SELECT MIN(others.virtual_time) FROM queue_lanes AS
 /// The one to take is compared with `=`, so that it is looked for once: with `IN` a planner may look
 /// again for each row, and find another one each time, since it skips what it has locked itself.
 const TAKE_ONE: &str = "UPDATE job_queue SET worker = $2, lease_until = $3, claimed_at = $4,
-    charged = $5, attempt = attempt + 1
+    charged = $5, attempt = attempt + 1, lent = 0
     WHERE organization_id = $1 AND execution_id = (
         SELECT first.execution_id FROM job_queue AS first
         WHERE first.organization_id = $1 AND first.worker IS NULL AND NOT first.delayed
@@ -107,7 +107,7 @@ const FIRST: &str = "SELECT execution_id FROM job_queue
     ORDER BY priority DESC, available_at, execution_id LIMIT 16 FOR UPDATE SKIP LOCKED";
 /// As many as [`FIRST`] finds; who wants fewer repeats one.
 const TAKE_SOME: &str = "UPDATE job_queue SET worker = $2, lease_until = $3, claimed_at = $4,
-    charged = $5, attempt = attempt + 1
+    charged = $5, attempt = attempt + 1, lent = 0
     WHERE organization_id = $1 AND execution_id IN
         ($7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
     RETURNING execution_id, attempt, retries, retry_delay, priority, available_at,

@@ -1,6 +1,6 @@
 //! Ending a claimed execution, once, or putting it back for another attempt.
 
-use super::lanes::{self, Change};
+use super::lanes::{self, Change, Place};
 use crate::{Claim, Scoped, StoreError, execution_logs, gate::Gate};
 use domain::{
     ExecutionId, Scope, Timestamp,
@@ -32,13 +32,14 @@ pub struct Ended {
 }
 
 const LEAVE: &str = "DELETE FROM job_queue
-    WHERE organization_id = $1 AND execution_id = $2 AND worker = $3 AND attempt = $4";
+    WHERE organization_id = $1 AND execution_id = $2 AND worker = $3 AND attempt = $4
+    RETURNING charged, claimed_at, lent, lent_at";
 pub(super) const END: &str = "UPDATE executions
-    SET status = $3, result_json = $4, error_json = $5, modules_json = $6, finished_at = $7
-    WHERE organization_id = $1 AND id = $2";
+    SET status = $3, result_json = $4, error_json = $5, modules_json = $6, finished_at = $7,
+    result_type = $8 WHERE organization_id = $1 AND id = $2";
 const TRY_LATER: &str = "UPDATE job_queue SET worker = NULL, lease_until = NULL, delayed = TRUE,
     available_at = $5 WHERE organization_id = $1 AND execution_id = $2 AND worker = $3
-    AND attempt = $4 AND NOT cancel_requested";
+    AND attempt = $4 AND NOT cancel_requested RETURNING charged, claimed_at, lent, lent_at";
 pub(super) const WAIT_AGAIN: &str = "UPDATE executions SET status = 'pending'
     WHERE organization_id = $1 AND id = $2";
 
@@ -53,13 +54,15 @@ impl Scoped {
         let write = self.write_beside_others().await?;
         let gate = write.tenant(self.scope());
         let again = self.try_later(&gate, claim, &finished).await?;
-        match again {
-            Some(at) => finished.logs.push(tried_again(claim, &finished, at)),
-            None if gate.run(LEAVE, held(claim)).await? == 0 => return Ok(None),
-            None => {}
-        }
+        let place = match again {
+            Some((_, place)) => Some(place),
+            None => gate.one::<Place, 4>(LEAVE, held(claim)).await?,
+        };
+        let Some(place) = place else { return Ok(None) };
+        let again = again.map(|(at, _)| at);
+        finished.logs.extend(again.map(|at| tried_again(claim, &finished, at)));
         execution_logs::append(&gate, self.scope(), claim.execution, &finished.logs).await?;
-        let mut change = Change::ended(claim.charged, claim.claimed_at, finished.now);
+        let mut change = Change::ended(place, finished.now);
         if again.is_some() {
             let [owner, execution, ..] = held(claim);
             gate.run(WAIT_AGAIN, [owner, execution]).await?;
@@ -78,7 +81,7 @@ impl Scoped {
         gate: &Gate<'_>,
         claim: &Claim,
         finished: &Finished,
-    ) -> Result<Option<Timestamp>, StoreError> {
+    ) -> Result<Option<(Timestamp, Place)>, StoreError> {
         if claim.attempt > claim.retries || !retry::may_help(finished.outcome.status) {
             return Ok(None);
         }
@@ -86,7 +89,8 @@ impl Scoped {
         let at = finished.now.after(pause);
         let [owner, execution, worker, attempt] = held(claim);
         let values = [owner, execution, worker, attempt, at.0.into()];
-        Ok((gate.run(TRY_LATER, values).await? > 0).then_some(at))
+        let place = gate.one::<Place, 5>(TRY_LATER, values).await?;
+        Ok(place.map(|place| (at, place)))
     }
 }
 
@@ -118,7 +122,7 @@ fn end_values(
     owner: Scope,
     execution: ExecutionId,
     finished: Finished,
-) -> Result<[Value; 7], StoreError> {
+) -> Result<[Value; 8], StoreError> {
     let json = |e: serde_json::Error| StoreError::unreadable("outcome", e);
     let failure = finished.outcome.failure.as_ref().map(serde_json::to_string).transpose();
     Ok([
@@ -129,5 +133,6 @@ fn end_values(
         failure.map_err(json)?.into(),
         serde_json::to_string(&finished.modules).map_err(json)?.into(),
         finished.now.0.into(),
+        finished.outcome.result_type.into(),
     ])
 }

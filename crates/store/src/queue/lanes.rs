@@ -18,6 +18,10 @@ pub(crate) struct Change {
     pub delayed: i64,
     /// Held by a worker.
     pub running: i64,
+    /// Held by a worker, and not counted as running while they wait for others.
+    pub lent: i64,
+    /// Counted as running, and not running before they have a place again.
+    pub coming_back: i64,
     /// What it was charged too little, in microseconds.
     pub correction: i64,
     /// What an execution cost, to know better next time.
@@ -25,11 +29,17 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// A run that was charged `charged` at `started` is over.
-    pub(crate) fn ended(charged: i64, started: Timestamp, now: Timestamp) -> Self {
-        let cost = fair::cost(started, now);
-        let (correction, learned) = (cost.saturating_sub(charged), Some(cost));
-        Self { running: -1, correction, learned, ..Self::default() }
+    /// A run is over. What it waited for others is no cost of its own.
+    pub(crate) fn ended(place: Place, now: Timestamp) -> Self {
+        let (running, lent, coming_back) = match place.lent {
+            HELD => (-1, 0, 0),
+            LENT => (0, -1, 0),
+            _ => (-1, 0, -1),
+        };
+        let until = if place.lent == HELD { now } else { Timestamp(place.lent_at) };
+        let cost = fair::cost(Timestamp(place.claimed_at), until);
+        let (correction, learned) = (cost.saturating_sub(place.charged), Some(cost));
+        Self { running, lent, coming_back, correction, learned, ..Self::default() }
     }
 
     /// A run that was charged `charged` never began.
@@ -44,6 +54,8 @@ impl Change {
             waiting: self.waiting + other.waiting,
             delayed: self.delayed + other.delayed,
             running: self.running + other.running,
+            lent: self.lent + other.lent,
+            coming_back: self.coming_back + other.coming_back,
             correction: self.correction.saturating_add(other.correction),
             learned: other.learned.or(self.learned),
         }
@@ -56,11 +68,26 @@ struct Now {
     places: i64,
 }
 
+/// What the queue says of a claimed execution: what it was charged, since when it runs (the time it
+/// waited for others taken off), and whether it has lent its place.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub(crate) struct Place {
+    pub charged: i64,
+    pub claimed_at: i64,
+    pub lent: i64,
+    pub lent_at: i64,
+}
+
+/// It has its place.
+pub(crate) const HELD: i64 = 0;
+/// It waits for another one and has lent its place.
+pub(crate) const LENT: i64 = 1;
+
 /// `joined` ends whenever the lane had nothing to claim: it joins anew at the claim that finds it.
 const CHANGE: &str = "UPDATE queue_lanes SET waiting = waiting + $2, delayed = delayed + $3,
     running = running + $4, virtual_time = virtual_time + $5 / weight,
     usual_cost = CASE WHEN $6 > 0 THEN usual_cost + ($6 - usual_cost) / 8 ELSE usual_cost END,
-    joined = joined AND eligible
+    joined = joined AND eligible, lent = lent + $7, coming_back = coming_back + $8
     WHERE organization_id = $1
     RETURNING waiting, max_concurrent - running AS places";
 const ENTER: &str = "UPDATE queue_lanes SET waiting = waiting + $2, delayed = delayed + $3,
@@ -85,8 +112,10 @@ pub(crate) async fn change(
         change.running.into(),
         change.correction.into(),
         change.learned.unwrap_or(0).into(),
+        change.lent.into(),
+        change.coming_back.into(),
     ];
-    let now = gate.one::<Now, 6>(CHANGE, values).await?;
+    let now = gate.one::<Now, 8>(CHANGE, values).await?;
     Ok(now.map_or(0, |now| now.waiting.min(now.places).max(0).unsigned_abs()))
 }
 

@@ -91,9 +91,10 @@ fn ended(
     execution: ExecutionId,
     why: Refusal,
     now: Timestamp,
-) -> Result<[sea_orm::Value; 7], StoreError> {
+) -> Result<[sea_orm::Value; 8], StoreError> {
     let (kind, message) = (why.kind().to_owned(), why.to_string());
-    let failure = serde_json::to_string(&Failure { kind, message, traceback: String::new() });
+    let failure =
+        serde_json::to_string(&Failure { kind, message, traceback: String::new(), details: None });
     Ok([
         owner.column().into(),
         execution.0.into(),
@@ -102,5 +103,6 @@ fn ended(
         failure.map_err(|e| StoreError::unreadable("failure", e))?.into(),
         "[]".into(),
         now.0.into(),
+        None::<String>.into(),
     ])
 }

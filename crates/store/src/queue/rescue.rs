@@ -2,7 +2,7 @@
 
 use super::{
     finish::{END, WAIT_AGAIN},
-    lanes::{self, Change},
+    lanes::{self, Change, Place},
 };
 use crate::{StoreError, System, db::Write};
 use domain::{
@@ -30,12 +30,21 @@ struct ExpiredRow {
     max_attempts: i64,
     charged: i64,
     claimed_at: i64,
+    lent: i64,
+    lent_at: i64,
+}
+
+impl ExpiredRow {
+    fn place(&self) -> Place {
+        let Self { charged, claimed_at, lent, lent_at, .. } = *self;
+        Place { charged, claimed_at, lent, lent_at }
+    }
 }
 
 const ANY_EXPIRED: &str = "SELECT organization_id, execution_id, attempt, max_attempts, charged,
-    claimed_at FROM job_queue WHERE worker IS NOT NULL AND lease_until < $1 LIMIT 1";
+    claimed_at, lent, lent_at FROM job_queue WHERE worker IS NOT NULL AND lease_until < $1 LIMIT 1";
 const EXPIRED: &str = "SELECT organization_id, execution_id, attempt, max_attempts, charged,
-    claimed_at FROM job_queue WHERE worker IS NOT NULL AND lease_until < $1
+    claimed_at, lent, lent_at FROM job_queue WHERE worker IS NOT NULL AND lease_until < $1
     LIMIT 100 FOR UPDATE SKIP LOCKED";
 const REQUEUE: &str = "UPDATE job_queue SET worker = NULL, lease_until = NULL
     WHERE organization_id = $1 AND execution_id = $2";
@@ -52,7 +61,7 @@ impl System {
         let mut lanes: BTreeMap<Uuid, Change> = BTreeMap::new();
         for row in write.system().all::<ExpiredRow, 1>(EXPIRED, [now.0.into()]).await? {
             let lost = row.attempt >= row.max_attempts;
-            let mut change = Change::ended(row.charged, Timestamp(row.claimed_at), now);
+            let mut change = Change::ended(row.place(), now);
             match lost {
                 true => lose(&write, &row, now).await?,
                 false => put_back(&write, &row).await?,
@@ -78,6 +87,7 @@ async fn lose(write: &Write<'_>, row: &ExpiredRow, now: Timestamp) -> Result<(),
         kind: "Lost".to_owned(),
         message: format!("its worker died, {} time(s)", row.attempt),
         traceback: String::new(),
+        details: None,
     };
     let failure = serde_json::to_string(&failure);
     let failure = failure.map_err(|e| StoreError::unreadable("failure", e))?;
@@ -89,6 +99,7 @@ async fn lose(write: &Write<'_>, row: &ExpiredRow, now: Timestamp) -> Result<(),
         failure.into(),
         "[]".into(),
         now.0.into(),
+        None::<String>.into(),
     ];
     gate.run(END, values).await?;
     gate.run(REMOVE, [row.organization_id.into(), row.execution_id.into()]).await?;

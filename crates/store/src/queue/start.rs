@@ -17,6 +17,7 @@ struct StartedRow {
     workflow: String,
     inputs_json: String,
     timeout_seconds: Option<i64>,
+    provider: Option<String>,
     requested_by: String,
     requested_by_user: Option<Uuid>,
     person_email: Option<String>,
@@ -24,12 +25,13 @@ struct StartedRow {
 }
 
 /// As many as one claim takes of one organization at a time; who wants fewer repeats one.
-const START: &str = "UPDATE executions SET status = 'running', started_at = $2,
+const START: &str =
+    "UPDATE executions SET status = 'running', started_at = $2, progress_json = NULL,
     attempt = COALESCE((SELECT held.attempt FROM job_queue AS held
         WHERE held.organization_id = $1 AND held.execution_id = executions.id), attempt)
     WHERE organization_id = $1
         AND id IN ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-    RETURNING id, workflow, inputs_json, timeout_seconds, requested_by, requested_by_user,
+    RETURNING id, workflow, inputs_json, timeout_seconds, provider, requested_by, requested_by_user,
         (SELECT person.email FROM users AS person WHERE person.organization_id = $1
             AND person.id = executions.requested_by_user) AS person_email,
         (SELECT person.name FROM users AS person WHERE person.organization_id = $1
@@ -97,6 +99,7 @@ impl System {
             workflow: row.workflow,
             entry,
             inputs: row.inputs_json,
+            provider: row.provider,
             timeout_seconds: row.timeout_seconds.map(count).transpose()?,
             organization: owner.organization,
             settings: owner.settings,

@@ -263,8 +263,13 @@ impl Allowed {
             A::ReadIndex => format!("{:?}", scoped.file_index(victim.scope).await),
             A::ReadExecution => format!("{:?}", scoped.execution(victim.execution).await),
             A::ListExecutions => {
-                let list =
-                    ListExecutions { status: None, workflow: None, before: None, limit: 100 };
+                let list = ListExecutions {
+                    status: None,
+                    workflow: None,
+                    options: false,
+                    before: None,
+                    limit: 100,
+                };
                 format!("{:?}", scoped.executions(list).await)
             }
             A::ReadLogs => format!("{:?}", scoped.logs(victim.execution, 0, 100).await),

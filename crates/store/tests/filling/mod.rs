@@ -8,8 +8,8 @@ use domain::{
 };
 use std::time::Duration;
 use store::{
-    EnvironmentNews, Finished, NewApiKey, NewConsoleSession, NewExecution, NewRefreshToken,
-    NewUser, Precondition, PutConfig, Reason, UpdateSettings,
+    EnvironmentNews, Finished, NewApiKey, NewConsoleSession, NewExecution, NewExecutionFile,
+    NewRefreshToken, NewUser, Precondition, PutConfig, Reason, SetState, UpdateSettings,
 };
 use testkit::{World, world::NOW};
 use uuid::Uuid;
@@ -100,9 +100,22 @@ async fn run_one_and_queue_one(world: &World, scope: Scope) {
         max_queued: 10,
         now: NOW,
     };
-    scoped.enqueue(new()).await.unwrap();
+    let id = scoped.enqueue(new()).await.unwrap().execution.id;
     finish_one(world).await;
+    leave(world, scope, id).await;
     scoped.enqueue(new()).await.unwrap();
+}
+
+/// A file of an execution, and state.
+async fn leave(world: &World, scope: Scope, id: ExecutionId) {
+    let scoped = world.scoped(scope);
+    let (name, content) = (CANARY, CANARY.as_bytes().to_vec());
+    let file =
+        NewExecutionFile { name, media_type: "text/plain", content, max_bytes: 1_000, now: NOW };
+    assert!(scoped.keep_execution_file(id, file).await.unwrap());
+    let value = format!("\"{CANARY}\"");
+    let set = SetState { workflow: CANARY, key: CANARY, value: &value, expected: None, now: NOW };
+    scoped.set_state(set).await.unwrap();
 }
 
 /// Runs the execution that waits for longest, of whichever organization.
@@ -112,7 +125,7 @@ pub async fn finish_one(world: &World) {
     let line = || LogLine { time: NOW, level: LogLevel::Info, message: CANARY.to_owned() };
     let logs = (0..1200).map(|_| line()).collect();
     let result = Some(format!("\"{CANARY}\""));
-    let outcome = Outcome { status: Status::Succeeded, result, failure: None };
+    let outcome = Outcome { status: Status::Succeeded, result, result_type: None, failure: None };
     let finished = Finished { outcome, modules: Vec::new(), logs, now: NOW };
     let claimed = world.store.scoped(&claims.claims[0].access);
     assert!(claimed.finish(&claims.claims[0], finished).await.unwrap().is_some());

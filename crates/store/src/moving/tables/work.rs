@@ -1,6 +1,6 @@
 //! Executions, what they said, the queue and the schedules.
 
-use super::{MEDIUM, SMALL, Table, When, boolean, int, text, uuid};
+use super::{LARGE, MEDIUM, SMALL, Table, When, boolean, bytes, int, text, uuid};
 
 pub(super) const TABLES: &[Table] = &[
     Table {
@@ -23,6 +23,11 @@ pub(super) const TABLES: &[Table] = &[
             int("finished_at"),
             int("priority"),
             int("start_at"),
+            uuid("parent_id"),
+            int("depth"),
+            text("provider"),
+            text("progress_json"),
+            text("result_type"),
         ],
         key: &["id"],
         rows: MEDIUM,
@@ -32,13 +37,15 @@ pub(super) const TABLES: &[Table] = &[
         page: "SELECT id, workflow, status, inputs_json, result_json, error_json, modules_json,
             attempt, timeout_seconds, requested_by, requested_by_user,
             idempotency_key, created_at, started_at, finished_at, priority,
-            start_at FROM executions WHERE organization_id = $1 AND id > $2
+            start_at, parent_id, depth, provider, progress_json, result_type FROM executions WHERE organization_id = $1 AND id > $2
             ORDER BY id LIMIT $3",
         insert: "INSERT INTO executions (organization_id, id, workflow, status, inputs_json,
             result_json, error_json, modules_json, attempt, timeout_seconds,
             requested_by, requested_by_user, idempotency_key, created_at,
-            started_at, finished_at, priority, start_at) VALUES ($1, $2, $3, $4,
-            $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+            started_at, finished_at, priority, start_at, parent_id, depth, provider,
+            progress_json, result_type) VALUES ($1, $2, $3, $4,
+            $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+            $22, $23)",
     },
     Table {
         name: "execution_logs",
@@ -53,6 +60,47 @@ pub(super) const TABLES: &[Table] = &[
             execution_id, seq LIMIT $4",
         insert: "INSERT INTO execution_logs (organization_id, execution_id, seq, time, level,
             message) VALUES ($1, $2, $3, $4, $5, $6)",
+    },
+    Table {
+        name: "execution_files",
+        columns: &[
+            uuid("execution_id"),
+            text("name"),
+            text("type"),
+            int("size"),
+            bytes("content"),
+            int("created_at"),
+        ],
+        key: &["execution_id", "name"],
+        rows: LARGE,
+        when: When::Early,
+        travels: true,
+        count: "SELECT COUNT(*) AS rows FROM execution_files WHERE organization_id = $1",
+        page: "SELECT execution_id, name, type, size, content, created_at FROM execution_files
+            WHERE organization_id = $1 AND (execution_id, name) > ($2, $3)
+            ORDER BY execution_id, name LIMIT $4",
+        insert: "INSERT INTO execution_files (organization_id, execution_id, name, type, size,
+            content, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    },
+    Table {
+        name: "workflow_state",
+        columns: &[
+            text("workflow"),
+            text("key"),
+            text("value_json"),
+            int("version"),
+            int("updated_at"),
+        ],
+        key: &["workflow", "key"],
+        rows: MEDIUM,
+        when: When::Early,
+        travels: true,
+        count: "SELECT COUNT(*) AS rows FROM workflow_state WHERE organization_id = $1",
+        page: "SELECT workflow, key, value_json, version, updated_at FROM workflow_state
+            WHERE organization_id = $1 AND (workflow, key) > ($2, $3)
+            ORDER BY workflow, key LIMIT $4",
+        insert: "INSERT INTO workflow_state (organization_id, workflow, key, value_json, version,
+            updated_at) VALUES ($1, $2, $3, $4, $5, $6)",
     },
     Table {
         name: "job_queue",
@@ -70,6 +118,8 @@ pub(super) const TABLES: &[Table] = &[
             int("retry_delay"),
             int("charged"),
             int("claimed_at"),
+            int("lent"),
+            int("lent_at"),
         ],
         key: &["execution_id"],
         rows: SMALL,
@@ -78,12 +128,12 @@ pub(super) const TABLES: &[Table] = &[
         count: "SELECT COUNT(*) AS rows FROM job_queue WHERE organization_id = $1",
         page: "SELECT execution_id, available_at, attempt, max_attempts, cancel_requested,
             worker, lease_until, priority, delayed, retries, retry_delay,
-            charged, claimed_at FROM job_queue WHERE organization_id = $1 AND
+            charged, claimed_at, lent, lent_at FROM job_queue WHERE organization_id = $1 AND
             execution_id > $2 ORDER BY execution_id LIMIT $3",
         insert: "INSERT INTO job_queue (organization_id, execution_id, available_at, attempt,
             max_attempts, cancel_requested, worker, lease_until, priority,
-            delayed, retries, retry_delay, charged, claimed_at) VALUES ($1, $2,
-            $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            delayed, retries, retry_delay, charged, claimed_at, lent, lent_at) VALUES ($1, $2,
+            $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     },
     Table {
         name: "queue_lanes",
@@ -96,6 +146,8 @@ pub(super) const TABLES: &[Table] = &[
             int("running"),
             int("usual_cost"),
             boolean("joined"),
+            int("lent"),
+            int("coming_back"),
         ],
         key: &[],
         rows: SMALL,
@@ -103,11 +155,11 @@ pub(super) const TABLES: &[Table] = &[
         travels: true,
         count: "SELECT COUNT(*) AS rows FROM queue_lanes WHERE organization_id = $1",
         page: "SELECT virtual_time, weight, max_concurrent, waiting, delayed, running,
-            usual_cost, joined FROM queue_lanes WHERE organization_id = $1 LIMIT
+            usual_cost, joined, lent, coming_back FROM queue_lanes WHERE organization_id = $1 LIMIT
             $2",
         insert: "INSERT INTO queue_lanes (organization_id, virtual_time, weight, max_concurrent,
-            waiting, delayed, running, usual_cost, joined) VALUES ($1, $2, $3,
-            $4, $5, $6, $7, $8, $9)",
+            waiting, delayed, running, usual_cost, joined, lent, coming_back) VALUES ($1, $2, $3,
+            $4, $5, $6, $7, $8, $9, $10, $11)",
     },
     Table {
         name: "schedules",

@@ -8,7 +8,7 @@ use super::Step;
 /// - `lock_text` has each package with its version and hashes, as resolved once.
 /// - `built_at` is when a server last had it whole; without it nobody ever had.
 pub(super) const STEP: Step = Step {
-    name: "m0013_environments",
+    name: "m0012_environments",
     up: &["CREATE TABLE environment_locks (
             organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE RESTRICT,
             requirements_hash text NOT NULL,
