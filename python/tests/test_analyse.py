@@ -8,6 +8,8 @@ import unittest
 from pathlib import Path
 from typing import Any
 
+from bifrost import _workflow
+from bifrost_runtime import analyse as analysing
 from bifrost_runtime.analyse import analyse
 
 GOLDEN = Path(__file__).parent / "fixtures" / "analyse"
@@ -284,6 +286,13 @@ class Providers(unittest.TestCase):
         for wrong in ("options(tenants)", "options()", 'options("a b")'):
             schema, codes = parameter(f"Annotated[str, {wrong}]", head)
             self.assertEqual((schema, codes), (STRING, ["bad-option"]), wrong)
+
+
+class OneListOfOptions(unittest.TestCase):
+    """The decorator, which runs, and the analyser, which does not, take the same options."""
+
+    def test_both_know_the_same_options_of_the_same_kinds(self) -> None:
+        self.assertEqual(vars(_workflow)["_OPTIONS"], vars(analysing)["_OPTIONS"])
 
 
 if __name__ == "__main__":
