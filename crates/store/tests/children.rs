@@ -9,7 +9,7 @@ use serde_json::json;
 use std::time::Duration;
 use store::{
     Back, ChildError, Claim, Enqueued, Finished, MAX_DEPTH, NewExecution, Place, Precondition,
-    Reason, UpdateSettings,
+    Reason, UpdateSettings, WorkflowEntry,
 };
 use testkit::{
     World,
@@ -29,6 +29,18 @@ async fn world(max_concurrent: u32) -> World {
     world
 }
 
+fn asked(workflow: &WorkflowEntry, now: Timestamp) -> NewExecution<'_> {
+    NewExecution {
+        id: ExecutionId(Uuid::now_v7()),
+        workflow,
+        inputs: json!({}),
+        idempotency_key: None,
+        place: Place::default(),
+        max_queued: 100,
+        now,
+    }
+}
+
 async fn start(
     world: &World,
     parent: Option<ExecutionId>,
@@ -36,15 +48,7 @@ async fn start(
 ) -> Result<Enqueued, ChildError> {
     let scoped = world.scoped(world.acme);
     let entry = scoped.workflow("w").await.unwrap().unwrap();
-    let new = NewExecution {
-        id: ExecutionId(Uuid::now_v7()),
-        workflow: &entry,
-        inputs: json!({}),
-        idempotency_key: None,
-        place: Place::default(),
-        max_queued: 100,
-        now,
-    };
+    let new = asked(&entry, now);
     match parent {
         Some(parent) => scoped.enqueue_child(parent, new).await,
         None => Ok(scoped.enqueue(new).await?),
@@ -101,15 +105,7 @@ async fn a_run_of_another_organization_is_no_parent() {
     let ours = start(&world, None, NOW).await.unwrap().execution.id;
     let scoped = world.scoped(world.globex);
     let entry = scoped.workflow("w").await.unwrap().unwrap();
-    let new = NewExecution {
-        id: ExecutionId(Uuid::now_v7()),
-        workflow: &entry,
-        inputs: json!({}),
-        idempotency_key: None,
-        place: Place::default(),
-        max_queued: 100,
-        now: NOW,
-    };
+    let new = asked(&entry, NOW);
     let refused = scoped.enqueue_child(ours, new).await;
     assert!(matches!(refused, Err(ChildError::ParentStopped)), "{refused:?}");
 }
