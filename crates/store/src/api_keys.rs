@@ -1,8 +1,7 @@
 //! Keys that programs sign in with: kept as hashes, of one organization, with one role.
 
-use crate::{Holder, Scoped, Session, StoreError, System};
+use crate::{Holder, Scoped, Session, StoreError, System, row::FromRow};
 use domain::{ApiKeyId, Role, Scope, Timestamp, audit::Event};
-use sea_orm::FromQueryResult;
 use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
@@ -62,7 +61,7 @@ pub struct NewApiKey {
     pub now: Timestamp,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     id: Uuid,
     name: String,

@@ -1,11 +1,10 @@
 //! The audit: one chain of entries per organization, written in the transaction of what it tells.
 
-use crate::{Scoped, StoreError, System, db::Write};
+use crate::{Scoped, StoreError, System, db::Write, row::FromRow};
 use domain::{
     Actor, OrganizationId, Scope, Timestamp,
     audit::{self, Entry, Event, START, Who},
 };
-use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 /// An entry with the hash that chains it to the one before.
@@ -39,13 +38,13 @@ pub struct Chain {
     pub fault: Option<String>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Head {
     seq: i64,
     hash: String,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     seq: i64,
     at: i64,

@@ -5,16 +5,16 @@ use crate::{
     executions::{ONE, Row, status},
     gate::Gate,
     queue::lanes::{self, Change},
+    row::FromRow,
 };
 use domain::{
     ExecutionId, Scope, Timestamp,
     audit::Event,
     execution::{Failure, Status},
 };
-use sea_orm::FromQueryResult;
 use serde_json::json;
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Gone {
     delayed: bool,
 }

@@ -1,8 +1,7 @@
 //! Executions that a run asks for: its children, and data providers instead of workflows.
 
-use crate::{EnqueueError, Enqueued, NewExecution, Scoped, StoreError, gate::Gate};
+use crate::{EnqueueError, Enqueued, NewExecution, Scoped, StoreError, gate::Gate, row::FromRow};
 use domain::{ExecutionId, Scope};
-use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 /// Generations there may be below an execution that somebody asked for.
@@ -28,7 +27,7 @@ impl From<StoreError> for ChildError {
     }
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Parent {
     depth: i64,
     priority: i64,
@@ -36,7 +35,7 @@ struct Parent {
     requested_by_user: Option<Uuid>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Standing {
     available_at: i64,
     cancel_requested: bool,
@@ -143,7 +142,7 @@ async fn adopt(
     gate.run(ADOPT, values).await.map(|_| ())
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct ChildRow {
     id: Uuid,
 }

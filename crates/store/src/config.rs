@@ -3,9 +3,8 @@
 //! [`ConfigEntry`] is what people see and never has a secret's value. [`Revealed`] is for a run: the
 //! only way in which a sealed value is opened for use.
 
-use crate::{Scoped, StoreError, View, data_keys::Cell, files::count, sides};
+use crate::{Scoped, StoreError, View, data_keys::Cell, files::count, row::FromRow, sides};
 use domain::{ConfigKey, Scope, Timestamp, cascade::resolve, scope::Side};
-use sea_orm::FromQueryResult;
 use secrecy::SecretString;
 use serde_json::Value;
 use uuid::Uuid;
@@ -59,7 +58,7 @@ pub struct ListConfig {
 }
 
 /// What a value says about itself.
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 pub(crate) struct Row {
     pub(crate) key: String,
     pub(crate) version: i64,
@@ -69,7 +68,7 @@ pub(crate) struct Row {
     pub(crate) updated_at: i64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct SealedRow {
     organization_id: Uuid,
     value_json: Option<String>,

@@ -2,10 +2,9 @@
 
 use crate::{
     ConfigEntry, ConfigValue, Precondition, Scoped, StoreError, config::cell, data_keys::Sealed,
-    db::Write, files::count,
+    db::Write, files::count, row::FromRow,
 };
 use domain::{ConfigKey, Timestamp, audit::Event, config, config::BadConfigValue, scope::Side};
-use sea_orm::FromQueryResult;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -66,7 +65,7 @@ pub enum DeleteConfigError {
     Store(#[from] StoreError),
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Present {
     version: i64,
     deleted: bool,

@@ -3,9 +3,8 @@
 //! While a provider's person acts elsewhere the row says where and why, and the cookie is another
 //! one: a cookie never changes what it opens.
 
-use crate::{Session, StoreError, System};
+use crate::{Session, StoreError, System, row::FromRow};
 use domain::{Actor, Scope, Timestamp, UserId, audit::Event};
-use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 /// What a new session needs. The store never sees the cookie, only its SHA-256.
@@ -53,7 +52,7 @@ pub struct SessionChange {
     pub now: Timestamp,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     user_id: Uuid,
     epoch: i64,

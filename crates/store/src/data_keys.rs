@@ -6,10 +6,10 @@
 use crate::{
     Scoped, StoreError,
     db::Write,
+    row::FromRow,
     sealing::{Key, Place, nonce},
 };
 use domain::{Scope, Timestamp};
-use sea_orm::FromQueryResult;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -37,7 +37,7 @@ pub(crate) struct DataKey {
     key: Key,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 pub(crate) struct Wrapped {
     pub(crate) id: Uuid,
     pub(crate) wrapped: Vec<u8>,

@@ -179,8 +179,8 @@ impl Store {
 }
 
 impl Db {
-    async fn write(&self, bound: Bound, beside: Beside) -> Result<Write<'_>, StoreError> {
-        let transaction = self.engine.write(bound, beside).await?;
+    async fn write(&self, beside: Beside) -> Result<Write<'_>, StoreError> {
+        let transaction = self.engine.write(beside).await?;
         Ok(Write { transaction, guard: &self.guard, keyring: &self.keyring })
     }
 }
@@ -279,20 +279,18 @@ impl Scoped {
     }
 
     pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
-        let bound = Bound::Tenant(self.scope().column());
-        let transaction = self.db.engine.snapshot(bound).await?;
+        let transaction = self.db.engine.snapshot().await?;
         Ok(Snapshot { transaction, guard: &self.db.guard, scope: self.scope() })
     }
 
     /// A transaction that writes, alone in the asking scope.
     pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
-        let scope = self.scope();
-        self.db.write(Bound::Tenant(scope.column()), Beside::Nobody(scope)).await
+        self.db.write(Beside::Nobody(self.scope())).await
     }
 
     /// A transaction that writes beside others of the asking scope.
     pub(crate) async fn write_beside_others(&self) -> Result<Write<'_>, StoreError> {
-        self.db.write(Bound::Tenant(self.scope().column()), Beside::Others).await
+        self.db.write(Beside::Others).await
     }
 }
 
@@ -328,17 +326,17 @@ impl System {
 
     /// One moment of the whole database.
     pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
-        let transaction = self.db.engine.snapshot(Bound::System).await?;
+        let transaction = self.db.engine.snapshot().await?;
         Ok(Snapshot { transaction, guard: &self.db.guard, scope: Scope::Global })
     }
 
     /// A transaction that writes, alone in `scope`.
     pub(crate) async fn write(&self, scope: Scope) -> Result<Write<'_>, StoreError> {
-        self.db.write(Bound::Tenant(scope.column()), Beside::Nobody(scope)).await
+        self.db.write(Beside::Nobody(scope)).await
     }
 
     /// A transaction that writes beside others.
     pub(crate) async fn write_beside_others(&self) -> Result<Write<'_>, StoreError> {
-        self.db.write(Bound::System, Beside::Others).await
+        self.db.write(Beside::Others).await
     }
 }

@@ -3,9 +3,9 @@
 //! What is particular to one is in [`crate::sqlite`] or [`crate::postgres`]. A statement comes with
 //! the [`Bound`] it runs for, so that an engine that has walls of its own can put them up.
 
-use crate::{StoreError, gate::Bound, migrations::Step, postgres, sqlite};
+use crate::{StoreError, gate::Bound, migrations::Step, postgres, row::Row, sqlite};
 use domain::Scope;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Value};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Value};
 use sea_orm_migration::SchemaManagerConnection;
 
 /// An open database.
@@ -57,27 +57,19 @@ impl Engine {
         }
     }
 
-    /// Begins a transaction that writes, first of all for `bound`.
-    pub(crate) async fn write(
-        &self,
-        bound: Bound,
-        beside: Beside,
-    ) -> Result<Transaction, StoreError> {
+    /// Begins a transaction that writes.
+    pub(crate) async fn write(&self, beside: Beside) -> Result<Transaction, StoreError> {
         match self {
             Self::Sqlite(sqlite) => Ok(Transaction::Sqlite(sqlite.write().await?)),
-            Self::Postgres(postgres) => {
-                Ok(Transaction::Postgres(Box::pin(postgres.write(bound, beside)).await?))
-            }
+            Self::Postgres(postgres) => Ok(Transaction::Postgres(postgres.write(beside))),
         }
     }
 
     /// Begins a transaction whose reads all see the same moment.
-    pub(crate) async fn snapshot(&self, bound: Bound) -> Result<Transaction, StoreError> {
+    pub(crate) async fn snapshot(&self) -> Result<Transaction, StoreError> {
         match self {
             Self::Sqlite(sqlite) => Ok(Transaction::Sqlite(sqlite.snapshot().await?)),
-            Self::Postgres(postgres) => {
-                Ok(Transaction::Postgres(Box::pin(postgres.snapshot(bound)).await?))
-            }
+            Self::Postgres(postgres) => Ok(Transaction::Postgres(postgres.snapshot())),
         }
     }
 
@@ -245,7 +237,7 @@ impl Line<'_> {
     }
 
     /// The rows a statement gives.
-    pub(crate) async fn rows(self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
+    pub(crate) async fn rows(self, statement: Checked) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Engine(Engine::Sqlite(engine)) => engine.rows(statement).await,
             Self::Engine(Engine::Postgres(engine)) => Box::pin(engine.rows(statement)).await,

@@ -3,9 +3,9 @@
 //! A file that is written is noted in the same transaction. Servers then resolve and build; the
 //! lock that is kept first is the lock of all of them.
 
-use crate::{Scoped, StoreError, System, files::count, gate::Gate};
+use crate::{Scoped, StoreError, System, files::count, gate::Gate, row::FromRow};
 use domain::{Scope, Timestamp, audit::Event, scope::Side};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::Value;
 
 /// How far an environment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub enum EnvironmentNews {
     Used,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     requirements_hash: String,
     version: i64,

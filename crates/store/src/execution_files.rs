@@ -1,8 +1,7 @@
 //! Files that an execution leaves: results too large to stand in it, and what is to be downloaded.
 
-use crate::{Scoped, StoreError};
+use crate::{Scoped, StoreError, row::FromRow};
 use domain::{ExecutionId, Timestamp};
-use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 /// Bytes of one file of an execution.
@@ -36,7 +35,7 @@ pub struct NewExecutionFile<'a> {
     pub now: Timestamp,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     name: String,
     r#type: String,
@@ -44,18 +43,18 @@ struct Row {
     created_at: i64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct ContentRow {
     r#type: String,
     content: Vec<u8>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Sum {
     bytes: Option<i64>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Existing {
     #[expect(dead_code, reason = "that there is a row is the answer")]
     id: Uuid,

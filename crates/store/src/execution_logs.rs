@@ -1,11 +1,10 @@
 //! The log of an execution: numbered lines, appended as they happen.
 
-use crate::{Scoped, StoreError, gate::Gate};
+use crate::{Scoped, StoreError, gate::Gate, row::FromRow};
 use domain::{
     ExecutionId, Scope, Timestamp,
     execution::{LogLevel, LogLine},
 };
-use sea_orm::FromQueryResult;
 
 /// A line with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +15,7 @@ pub struct NumberedLine {
     pub line: LogLine,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     seq: i64,
     time: i64,
@@ -24,12 +23,12 @@ struct Row {
     message: String,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Last {
     seq: Option<i64>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Found {
     found: i64,
 }

@@ -1,11 +1,10 @@
 //! Executions, as the people of an organization look at them.
 
-use crate::{Scoped, StoreError, files::count};
+use crate::{Scoped, StoreError, files::count, row::FromRow};
 use domain::{
     ExecutionId, Scope, Timestamp,
     execution::{Failure, LoadedModule, Progress, Status},
 };
-use sea_orm::FromQueryResult;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -90,7 +89,7 @@ pub struct ListExecutions {
     pub limit: u32,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 pub(crate) struct Row {
     id: Uuid,
     workflow: String,
@@ -113,7 +112,7 @@ pub(crate) struct Row {
     result_type: Option<String>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct SummaryRow {
     id: Uuid,
     workflow: String,

@@ -3,9 +3,9 @@
 use crate::{
     Scoped, StoreError,
     files::{CONTENT, Content, count},
+    row::FromRow,
 };
 use domain::Scope;
-use sea_orm::FromQueryResult;
 
 /// What a scope has, all seen at the same moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +29,12 @@ pub struct IndexedFile {
     pub size: u64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Generation {
     generation: i64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     path: String,
     version: i64,

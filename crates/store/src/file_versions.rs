@@ -1,8 +1,7 @@
 //! The history of a file: every write and every deletion, newest first.
 
-use crate::{Scoped, StoreError, View, files::count};
+use crate::{Scoped, StoreError, View, files::count, row::FromRow};
 use domain::{FilePath, Scope, Timestamp};
-use sea_orm::FromQueryResult;
 
 /// One write, or one deletion, of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub struct FileVersion {
     pub created_at: Timestamp,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     version: i64,
     hash: Option<String>,

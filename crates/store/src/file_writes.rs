@@ -6,13 +6,13 @@ use crate::{
     environment_locks,
     files::{ONE, Row, count, parse_path, prefix_range},
     gate::Gate,
+    row::FromRow,
     schedule_checks, workflows,
 };
 use domain::{
     FilePath, Schedule, Scope, Timestamp, analysis::Workflow, audit::Event, content_hash,
     requirements, scope::Side,
 };
-use sea_orm::FromQueryResult;
 use serde_json::json;
 
 /// What the writer believes is there, from `If-Match`.
@@ -110,12 +110,12 @@ pub enum DeleteFileError {
     Store(#[from] StoreError),
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct LastVersion {
     version: Option<i64>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct PathOnly {
     path: String,
 }

@@ -1,8 +1,7 @@
 //! Reading workspace files through the cascade.
 
-use crate::{Scoped, StoreError, sides};
+use crate::{Scoped, StoreError, row::FromRow, sides};
 use domain::{FilePath, Scope, Timestamp, cascade::resolve, scope::Side};
-use sea_orm::FromQueryResult;
 
 /// Which files somebody wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +70,7 @@ pub struct ListFiles {
     pub limit: u32,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 pub(crate) struct Row {
     pub(crate) path: String,
     pub(crate) version: i64,
@@ -82,12 +81,12 @@ pub(crate) struct Row {
     pub(crate) updated_at: i64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 pub(crate) struct Content {
     pub(crate) content: Option<Vec<u8>>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct OldVersion {
     hash: Option<String>,
     size: i64,

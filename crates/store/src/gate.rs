@@ -7,8 +7,9 @@ use crate::{
     StoreError,
     engine::{Checked, Line},
     guard::{Guard, Mode},
+    row::{FromRow, Row},
 };
-use sea_orm::{FromQueryResult, QueryResult, Value};
+use sea_orm::Value;
 use uuid::Uuid;
 
 /// For whom a statement runs.
@@ -57,12 +58,12 @@ impl<'a> Gate<'a> {
         &self,
         sql: &'static str,
         values: Vec<Value>,
-    ) -> Result<Vec<QueryResult>, StoreError> {
+    ) -> Result<Vec<Row>, StoreError> {
         self.line.rows(self.checked(sql, values)?).await
     }
 
     /// The first row, if there is one.
-    pub(crate) async fn one<T: FromQueryResult, const N: usize>(
+    pub(crate) async fn one<T: FromRow, const N: usize>(
         &self,
         sql: &'static str,
         values: [Value; N],
@@ -71,13 +72,13 @@ impl<'a> Gate<'a> {
     }
 
     /// All rows.
-    pub(crate) async fn all<T: FromQueryResult, const N: usize>(
+    pub(crate) async fn all<T: FromRow, const N: usize>(
         &self,
         sql: &'static str,
         values: [Value; N],
     ) -> Result<Vec<T>, StoreError> {
         let rows = self.line.rows(self.checked(sql, values.into())?).await?;
-        Ok(rows.iter().map(|row| T::from_query_result(row, "")).collect::<Result<_, _>>()?)
+        rows.iter().map(T::from_row).collect()
     }
 
     fn checked(&self, sql: &'static str, values: Vec<Value>) -> Result<Checked, StoreError> {

@@ -1,10 +1,9 @@
 //! Whether the database answers.
 
-use crate::{StoreError, System};
+use crate::{StoreError, System, row::FromRow};
 use domain::Scope;
-use sea_orm::FromQueryResult;
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     #[expect(dead_code, reason = "that there is an answer is the answer")]
     generation: i64,

@@ -4,9 +4,9 @@ use crate::{
     Reason, Scoped, Store, StoreError,
     data_keys::{Cell, DataKey},
     db::Write,
+    row::FromRow,
 };
 use domain::{Actor, Scope, Timestamp, audit::Event};
-use sea_orm::FromQueryResult;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -36,14 +36,14 @@ pub struct DiscardedSecrets {
     pub secrets: u64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     row_key: String,
     sealed: Vec<u8>,
     key_id: Uuid,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Owner {
     id: Uuid,
 }

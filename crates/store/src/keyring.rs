@@ -5,10 +5,10 @@ use crate::{
     db::Write,
     gate::Gate,
     master_key::{MasterKey, MasterKeyError, MasterKeySource},
+    row::FromRow,
     sealing::{DoesNotOpen, Place, nonce},
 };
 use domain::{Scope, Timestamp};
-use sea_orm::FromQueryResult;
 use std::sync::{PoisonError, RwLock};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -56,7 +56,7 @@ pub enum MasterKeyState {
     Unused,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Check {
     sealed: Vec<u8>,
 }

@@ -42,6 +42,7 @@ mod purge;
 mod queue;
 mod refresh_tokens;
 mod retention;
+mod row;
 mod schedule_checks;
 mod schedule_plans;
 mod schedule_starts;

@@ -10,10 +10,10 @@ use crate::{
     data_keys::place,
     db::Write,
     master_key::{at, beside, read, sync_directory, write_new},
+    row::FromRow,
     sealing::nonce,
 };
 use domain::{Actor, Scope, Timestamp, audit::Event};
-use sea_orm::FromQueryResult;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::{
@@ -60,7 +60,7 @@ pub enum RotationError {
     Store(#[from] StoreError),
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     organization_id: Uuid,
     id: Uuid,

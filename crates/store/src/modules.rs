@@ -4,12 +4,12 @@ use crate::{
     Scoped, StoreError,
     files::{count, prefix_range},
     gate::Gate,
+    row::FromRow,
 };
 use domain::{
     ModuleName, Scope,
     cascade::{Offer, resolve_module},
 };
-use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 /// The file behind a module.
@@ -32,7 +32,7 @@ pub struct Offers {
     pub hidden: bool,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     organization_id: Uuid,
     path: String,
@@ -40,7 +40,7 @@ struct Row {
     hash: String,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Owner {
     #[expect(dead_code, reason = "only whether there is a row matters")]
     organization_id: Uuid,

@@ -1,8 +1,7 @@
 //! Organizations: the registry that every other table refers to.
 
-use crate::{StoreError, System, db::Write, engine, purge, queue::lanes, settings};
+use crate::{StoreError, System, db::Write, engine, purge, queue::lanes, row::FromRow, settings};
 use domain::{Access, OrganizationId, Scope, Settings, Slug, Timestamp, audit::Event};
-use sea_orm::FromQueryResult;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -86,7 +85,7 @@ pub enum DeleteOrganizationError {
     Store(#[from] StoreError),
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     id: Uuid,
     slug: String,

@@ -3,18 +3,20 @@
 //! Every statement runs inside a transaction that has put on the role it is for: `bifrost_tenant`
 //! with the organization in `app.org`, which row-level security compares with every row, or
 //! `bifrost_scheduler`, which sees the tables without tenant content and no other. Beginning, role
-//! and context travel in one message, so they cost no round trip of their own. Nothing is set for
+//! and context travel with the first statement, so they cost no round trip of their own. Nothing is set for
 //! longer than a transaction, so a pooler between us and the server may hand out connections as it
 //! likes. `statement-cache-capacity=0` in the URL says that there is one: then statements are not kept
 //! prepared, and nobody listens.
 
-mod carried;
+mod clients;
 mod errors;
 mod listening;
 mod migrating;
 mod roles;
 mod selfcheck;
+mod tls;
 mod transaction;
+mod values;
 mod walls;
 
 pub(crate) use errors::{is_foreign_key, meaning};
@@ -25,32 +27,18 @@ pub(crate) use transaction::Transaction;
 use crate::{
     StoreError,
     engine::{Beside, Checked},
-    gate::Bound,
+    row::Row,
 };
-use sea_orm::{DatabaseConnection, DbErr, QueryResult, RuntimeErr};
-use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
-use std::{str::FromStr, time::Duration};
+use clients::Pool;
+use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
+use sqlx::{ConnectOptions, postgres::PgConnectOptions};
+use std::str::FromStr;
 use transaction::Mode;
-
-/// Connections of one process. PostgreSQL forks a process for each, so not many.
-const CONNECTIONS: u32 = 16;
-
-/// How long a statement waits for a connection.
-const ACQUIRE: Duration = Duration::from_secs(10);
-
-/// A connection that was idle for longer is asked whether it still lives before it is used.
-const IDLE: Duration = Duration::from_secs(5);
-
-/// How often a transaction is begun anew when its connection turns out to be dead: all of the pool
-/// may be, after a restart of the server.
-const BEGINS: u32 = CONNECTIONS + 2;
 
 /// An open server.
 pub(crate) struct Postgres {
-    pool: PgPool,
+    options: Box<PgConnectOptions>,
+    pool: Pool,
     /// Whether the server is at the other end of a connection for as long as it lasts.
     direct: bool,
 }
@@ -60,47 +48,26 @@ impl Postgres {
     pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url).map_err(failed)?;
         let options = options.application_name("bifrost").disable_statement_logging();
-        // The pool would try for long and not say what it was that failed.
-        let first = PgConnection::connect_with(&options).await.map_err(failed)?;
-        first.close().await.map_err(failed)?;
-        let direct = is_direct(&options);
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(ACQUIRE)
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_with(options)
-            .await
-            .map_err(failed)?;
-        Ok(Self { pool, direct })
-    }
-
-    fn options(&self) -> PgConnectOptions {
-        (*self.pool.connect_options()).clone()
+        let (pool, direct) = (Pool::new(&options).map_err(failed)?, is_direct(&options));
+        pool.try_out().await.map_err(failed)?;
+        Ok(Self { options: Box::new(options), pool, direct })
     }
 
     /// A connection of its own that wears the owner's role, for changes of the schema.
     pub(crate) async fn owner(&self) -> Result<DatabaseConnection, StoreError> {
-        roles::owner(self.options()).await
+        roles::owner(*self.options.clone()).await
     }
 
     /// The names of the steps that have been migrated, in order.
     pub(crate) async fn applied(&self) -> Result<Vec<String>, StoreError> {
-        migrating::applied(&self.options()).await
+        migrating::applied(&self.options).await
     }
 
     /// An ear of its own on the database's channel. Not through a pooler: what we listen for would be
     /// said to whoever has the connection then, in the middle of something else.
     pub(crate) async fn listener(&self) -> Result<Option<Listener>, StoreError> {
         if self.direct {
-            return Listener::connect(self.options()).await.map(Some);
+            return Listener::connect(*self.options.clone()).await.map(Some);
         }
         tracing::info!("a pooler is in between, so other processes are not heard: we look instead");
         Ok(None)
@@ -117,43 +84,30 @@ impl Postgres {
     }
 
     /// Begins a transaction that writes.
-    pub(crate) async fn write(
-        &self,
-        bound: Bound,
-        beside: Beside,
-    ) -> Result<Transaction, StoreError> {
-        self.begin(bound, Mode::Writing(beside)).await
+    pub(crate) fn write(&self, beside: Beside) -> Transaction {
+        self.begin(Mode::Writing(beside))
     }
 
     /// Begins a transaction that reads: all its statements see the same moment.
-    pub(crate) async fn snapshot(&self, bound: Bound) -> Result<Transaction, StoreError> {
-        self.begin(bound, Mode::Snapshot).await
+    pub(crate) fn snapshot(&self) -> Transaction {
+        self.begin(Mode::Snapshot)
     }
 
     /// Runs a writing statement by itself.
     pub(crate) async fn run(&self, statement: Checked) -> Result<u64, StoreError> {
-        let transaction = self.write(statement.bound, Beside::Others).await?;
+        let transaction = self.write(Beside::Others);
         let touched = transaction.run(statement).await?;
         transaction.commit().await?;
         Ok(touched)
     }
 
-    /// Runs a reading statement by itself. Its transaction is not waited for at the end: there is
-    /// nothing in it to lose.
-    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
-        self.begin(statement.bound, Mode::Reading).await?.rows(statement).await
+    /// Runs a reading statement by itself.
+    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<Row>, StoreError> {
+        self.begin(Mode::Reading).only(statement).await
     }
 
-    /// Nothing has happened before a transaction has begun, so a connection that the server or the
-    /// network has closed meanwhile costs another try and no error.
-    async fn begin(&self, bound: Bound, mode: Mode) -> Result<Transaction, StoreError> {
-        let mut tries = 1;
-        loop {
-            match Transaction::begin((&self.pool, self.direct), bound, mode).await {
-                Err(error) if tries < BEGINS && errors::is_broken(&error) => tries += 1,
-                begun => return begun.map_err(failed),
-            }
-        }
+    fn begin(&self, mode: Mode) -> Transaction {
+        Transaction::new((&self.pool, self.direct), mode)
     }
 }
 

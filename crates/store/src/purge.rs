@@ -3,9 +3,8 @@
 //! An organization that is being purged is marked and suspended first, so that a server that dies
 //! in between finds it at its next start and goes on.
 
-use crate::{Organization, StoreError, System, engine};
+use crate::{Organization, StoreError, System, engine, row::FromRow};
 use domain::{Access, OrganizationId, Scope, Timestamp, audit::Event};
-use sea_orm::FromQueryResult;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -23,7 +22,7 @@ pub enum PurgeError {
     Store(#[from] StoreError),
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct IdRow {
     id: Uuid,
 }

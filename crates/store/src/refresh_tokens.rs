@@ -1,8 +1,7 @@
 //! Refresh tokens: kept as hashes, used once, and void as a family when one is used twice.
 
-use crate::{StoreError, System, User, users};
+use crate::{StoreError, System, User, row::FromRow, users};
 use domain::{Actor, Scope, Timestamp, UserId, audit::Event};
-use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 /// What a new token needs. The store never sees the token, only its SHA-256.
@@ -46,7 +45,7 @@ pub enum RotateError {
     Store(#[from] StoreError),
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     family: Uuid,
     user_id: Uuid,

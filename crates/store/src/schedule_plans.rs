@@ -4,42 +4,42 @@ use crate::{
     StoreError, System,
     db::Write,
     gate::Gate,
+    row::FromRow,
     schedules::{self, Regional, State},
     workflows,
 };
 use domain::{Schedule, Scope, Timestamp, content_hash};
-use sea_orm::FromQueryResult;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Owner {
     organization_id: Uuid,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Check {
     due_at: i64,
     seen: Option<String>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Kept {
     workflow: String,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Tick {
     #[expect(dead_code, reason = "that there is one is the answer")]
     tick_at: i64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct PathRow {
     path: String,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Said {
     name: String,
     path: String,

@@ -7,6 +7,7 @@ use crate::{
     EnqueueError, NewExecution, OrganizationStatus, StoreError, System, WorkflowEntry,
     db::Write,
     gate::Gate,
+    row::FromRow,
     schedules::{self, PassedOver, Regional, State},
     workflows,
 };
@@ -14,7 +15,6 @@ use domain::{
     Actor, ExecutionId, Schedule, Scope, Settings, Timestamp,
     schedule::{GRACE, Missed},
 };
-use sea_orm::FromQueryResult;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -46,19 +46,19 @@ pub enum TickOutcome {
 /// How long a start that makes up for others waits before it looks for a place again.
 const FOR_A_PLACE: Duration = Duration::from_secs(10);
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Due {
     organization_id: Uuid,
     schedule_id: Uuid,
     tick_at: i64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct DueAt {
     due_at: i64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Name {
     workflow: String,
 }

@@ -4,7 +4,10 @@
 //! schedule counts until somebody pauses it, Global's from when somebody of the organization
 //! switches it on.
 
-use crate::{Scoped, StoreError, WorkflowEntry, gate::Gate, schedule_checks, settings, workflows};
+use crate::{
+    Scoped, StoreError, WorkflowEntry, gate::Gate, row::FromRow, schedule_checks, settings,
+    workflows,
+};
 use domain::{
     ExecutionId, FilePath, Schedule, Scope, Timestamp,
     audit::Event,
@@ -12,7 +15,6 @@ use domain::{
     schedule::{BadSchedule, Missed},
     scope::Side,
 };
-use sea_orm::FromQueryResult;
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -86,7 +88,7 @@ impl PassedOver {
 }
 
 /// What is kept of a schedule.
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 pub(crate) struct State {
     pub(crate) own_enabled: bool,
     pub(crate) global_enabled: bool,
@@ -99,13 +101,13 @@ pub(crate) struct State {
 }
 
 /// The organization whose schedules are looked at.
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 pub(crate) struct Regional {
     pub(crate) status: String,
     settings_json: String,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Name {
     name: String,
 }

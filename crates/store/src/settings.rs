@@ -1,12 +1,13 @@
 //! An organization's settings, and every version of them there was.
 
-use crate::{Precondition, Scoped, StoreError, files::count, queue::lanes, schedule_checks};
+use crate::{
+    Precondition, Scoped, StoreError, files::count, queue::lanes, row::FromRow, schedule_checks,
+};
 use domain::{
     Settings, Timestamp,
     audit::Event,
     settings::{Fault, Stored},
 };
-use sea_orm::FromQueryResult;
 use serde_json::{Value, json};
 
 /// Settings and their version.
@@ -66,13 +67,13 @@ pub struct SettingsChange {
     pub after: Value,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     settings_json: String,
     settings_version: i64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct ChangeRow {
     version: i64,
     at: i64,

@@ -1,9 +1,8 @@
 //! The link that makes the provider's first admin: one at a time, used once, void as soon as the
 //! provider has a user.
 
-use crate::{NewUser, StoreError, System, User, users};
+use crate::{NewUser, StoreError, System, User, row::FromRow, users};
 use domain::{OrganizationId, Scope, Timestamp, audit::Event};
-use sea_orm::FromQueryResult;
 use serde_json::json;
 
 /// Why a link made nobody.
@@ -17,7 +16,7 @@ pub enum SetupError {
     Store(#[from] StoreError),
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     hash: String,
     expires_at: i64,

@@ -1,9 +1,9 @@
 //! All that is particular to SQLite: how it is opened, who may write, how it names its errors.
 
-use crate::{StoreError, engine::Checked, error::driver_error, migrations::Step};
+use crate::{StoreError, engine::Checked, error::driver_error, migrations::Step, row::Row};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, QueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::SchemaManager;
 use std::{sync::Arc, time::Duration};
@@ -147,7 +147,7 @@ impl Sqlite {
         run(&self.connection, statement).await
     }
 
-    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
+    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<Row>, StoreError> {
         rows(&self.connection, statement).await
     }
 
@@ -176,7 +176,7 @@ impl Transaction {
         run(&self.transaction, statement).await
     }
 
-    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
+    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<Row>, StoreError> {
         rows(&self.transaction, statement).await
     }
 
@@ -192,8 +192,9 @@ async fn run<C: ConnectionTrait>(connection: &C, statement: Checked) -> Result<u
 async fn rows<C: ConnectionTrait>(
     connection: &C,
     statement: Checked,
-) -> Result<Vec<QueryResult>, StoreError> {
-    Ok(connection.query_all_raw(spell(statement)).await?)
+) -> Result<Vec<Row>, StoreError> {
+    let rows = connection.query_all_raw(spell(statement)).await?;
+    Ok(rows.into_iter().map(Row::Sqlite).collect())
 }
 
 /// How statements ask that nobody else change what they read; longest first.

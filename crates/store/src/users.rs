@@ -1,8 +1,7 @@
 //! People who sign in, each inside one organization.
 
-use crate::{Scoped, StoreError, System, gate::Gate};
+use crate::{Scoped, StoreError, System, gate::Gate, row::FromRow};
 use domain::{Actor, OrganizationId, Role, Scope, Timestamp, UserId, audit::Event};
-use sea_orm::FromQueryResult;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -93,7 +92,7 @@ pub enum ChangeUserError {
     Store(#[from] StoreError),
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     id: Uuid,
     email: String,

@@ -1,8 +1,7 @@
 //! State: small JSON values that the runs of a workflow leave for those after them.
 
-use crate::{Scoped, StoreError};
+use crate::{Scoped, StoreError, row::FromRow};
 use domain::Timestamp;
-use sea_orm::FromQueryResult;
 use serde_json::value::RawValue;
 
 /// Keys one workflow may have in one organization.
@@ -54,7 +53,7 @@ pub enum SetStateError {
     Store(#[from] StoreError),
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     key: String,
     value_json: String,
@@ -62,17 +61,17 @@ struct Row {
     updated_at: i64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Version {
     version: i64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Count {
     found: i64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Key {
     key: String,
 }

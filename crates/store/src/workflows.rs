@@ -5,6 +5,7 @@ use crate::{
     files::parse_path,
     gate::Gate,
     modules::{is_below_a_module, module_files},
+    row::FromRow,
     sides::{self, Sides},
 };
 use domain::{
@@ -13,7 +14,6 @@ use domain::{
     cascade::{Resolution, resolve, resolve_module},
     scope::Side,
 };
-use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 /// A workflow as one organization sees it.
@@ -29,7 +29,7 @@ pub struct WorkflowEntry {
     pub overrides: bool,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Row {
     name: String,
     path: String,
@@ -41,14 +41,14 @@ struct Row {
     options_json: String,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct OwnedRow {
     organization_id: Uuid,
-    #[sea_orm(nested)]
+    #[row(nested)]
     workflow: Row,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Taken {
     path: String,
 }

@@ -9,4 +9,4 @@ mod port;
 mod postgres;
 
 pub use bouncer::PgBouncer;
-pub use postgres::{Postgres, PostgresOptions};
+pub use postgres::{Identity, Postgres, PostgresOptions};

@@ -3,6 +3,7 @@
 use crate::{account, port};
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -15,6 +16,36 @@ pub struct PostgresOptions {
     pub durable: bool,
     /// Further settings, `name=value`.
     pub settings: Vec<String>,
+    /// What it encrypts with; without, it does not.
+    pub identity: Option<Identity>,
+}
+
+/// A certificate and its key, as PEM.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+}
+
+impl Identity {
+    /// The settings that make a server show it, once it lies in `directory`.
+    fn lay(&self, directory: &Path) -> Vec<String> {
+        let files = [
+            ("ssl_cert_file", "server.crt", &self.certificate),
+            ("ssl_key_file", "server.key", &self.key),
+        ];
+        let mut settings = vec!["ssl=on".to_owned()];
+        for (setting, name, text) in files {
+            let path = directory.join(name);
+            fs::write(&path, text).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its own");
+            account::give(&path);
+            settings.push(format!("{setting}={}", path.display()));
+        }
+        settings
+    }
 }
 
 /// A running server; killed with the value.
@@ -27,9 +58,12 @@ pub struct Postgres {
 
 impl Postgres {
     /// Makes and starts a server. Its one superuser is `postgres`, and nobody asks for a password.
-    pub fn start(options: PostgresOptions) -> Self {
+    pub fn start(mut options: PostgresOptions) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         account::give(directory.path());
+        if let Some(identity) = &options.identity {
+            options.settings.extend(identity.lay(directory.path()));
+        }
         let data = directory.path().join("data");
         let made = account::ordinary(program("initdb"))
             .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"])

@@ -7,7 +7,8 @@ use crate::source::Source;
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("cache", &["domain"]),
-    ("store", &["domain"]),
+    ("row_derive", &[]),
+    ("store", &["domain", "row_derive"]),
     ("jobs", &["domain", "store"]),
     ("runner", &["cache", "domain", "jobs", "store"]),
     ("api", &["cache", "domain", "jobs", "store"]),

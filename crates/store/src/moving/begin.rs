@@ -1,12 +1,11 @@
 //! The beginning of an import: whether there is room for it, and the note that it begins.
 
 use super::{MoveError, journal::Journal, pages::count, reader::Manifest, tables};
-use crate::{System, db::Write, purge::statements_of};
+use crate::{System, db::Write, purge::statements_of, row::FromRow};
 use domain::{OrganizationId, Scope, Slug};
-use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Found {
     id: Uuid,
 }

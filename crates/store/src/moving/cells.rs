@@ -3,7 +3,7 @@
 use super::tables::{Column, Kind, Table};
 use crate::StoreError;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use sea_orm::{QueryResult, Value};
+use sea_orm::Value;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
@@ -44,13 +44,13 @@ impl Cell {
         }
     }
 
-    fn of(row: &QueryResult, at: usize, kind: Kind) -> Result<Self, StoreError> {
-        let cell = match kind {
-            Kind::Uuid => row.try_get_by_index::<Option<Uuid>>(at)?.map(Self::Uuid),
-            Kind::Text => row.try_get_by_index::<Option<String>>(at)?.map(Self::Text),
-            Kind::Int => row.try_get_by_index::<Option<i64>>(at)?.map(Self::Int),
-            Kind::Bool => row.try_get_by_index::<Option<bool>>(at)?.map(Self::Bool),
-            Kind::Bytes => row.try_get_by_index::<Option<Vec<u8>>>(at)?.map(Self::Bytes),
+    fn of(row: &crate::row::Row, column: &Column) -> Result<Self, StoreError> {
+        let cell = match column.kind {
+            Kind::Uuid => row.get::<Option<Uuid>>(column.name)?.map(Self::Uuid),
+            Kind::Text => row.get::<Option<String>>(column.name)?.map(Self::Text),
+            Kind::Int => row.get::<Option<i64>>(column.name)?.map(Self::Int),
+            Kind::Bool => row.get::<Option<bool>>(column.name)?.map(Self::Bool),
+            Kind::Bytes => row.get::<Option<Vec<u8>>>(column.name)?.map(Self::Bytes),
         };
         Ok(cell.unwrap_or(Self::Null))
     }
@@ -86,9 +86,8 @@ impl Cell {
 }
 
 /// A row of a table's `page`.
-pub(super) fn read(table: &Table, row: &QueryResult) -> Result<Row, StoreError> {
-    let columns = table.columns.iter().enumerate();
-    columns.map(|(at, column)| Cell::of(row, at, column.kind)).collect()
+pub(super) fn read(table: &Table, row: &crate::row::Row) -> Result<Row, StoreError> {
+    table.columns.iter().map(|column| Cell::of(row, column)).collect()
 }
 
 /// A line of the file. `None` if it is no row of this table.

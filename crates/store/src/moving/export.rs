@@ -7,10 +7,9 @@ use super::{
     pages::{Pages, count},
     tables::Table,
 };
-use crate::{Reason, Store, StoreError, db::Snapshot};
+use crate::{Reason, Store, StoreError, db::Snapshot, row::FromRow};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{OrganizationId, Scope, Slug, Timestamp};
-use sea_orm::FromQueryResult;
 use std::{collections::BTreeMap, io::Write};
 use uuid::Uuid;
 
@@ -36,12 +35,12 @@ pub struct Exported {
     pub running: u64,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Owner {
     id: Uuid,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Found {
     id: Uuid,
     is_provider: bool,

@@ -1,14 +1,13 @@
 //! Where an import is: one row, changed in the transaction of every batch, so that a process that
 //! dies at any moment leaves what the next one can go on from.
 
-use crate::{StoreError, System, db::Write};
+use crate::{StoreError, System, db::Write, row::FromRow};
 use domain::{Scope, Timestamp};
-use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 /// An import that has begun. The last one stays when it has ended, so that a process that died right
 /// then is told so when it is started again.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub(crate) struct Journal {
     /// The hash in the file's last line.
     pub file: String,

@@ -4,9 +4,8 @@ use super::{
     cells::{self, Row},
     tables::Table,
 };
-use crate::{StoreError, gate::Gate};
+use crate::{StoreError, gate::Gate, row::FromRow};
 use domain::Scope;
-use sea_orm::{FromQueryResult, QueryResult};
 
 /// Where a reader is.
 pub(super) struct Pages {
@@ -16,7 +15,7 @@ pub(super) struct Pages {
     ended: bool,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Count {
     rows: i64,
 }
@@ -33,7 +32,7 @@ impl Pages {
         }
         let table = self.table;
         let values = cells::page_after(table, self.owner.column(), self.last.as_ref());
-        let found: Vec<QueryResult> = gate.all_list(table.page, values).await?;
+        let found: Vec<crate::row::Row> = gate.all_list(table.page, values).await?;
         let rows = found.iter().map(|row| cells::read(table, row));
         let rows = rows.collect::<Result<Vec<Row>, _>>()?;
         self.ended = rows.len() < table.rows || table.key.is_empty();

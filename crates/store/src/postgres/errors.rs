@@ -1,8 +1,16 @@
 //! How PostgreSQL names its errors.
+//!
+//! Both drivers' errors are one kind further up. Of a statement that failed the server's words stay,
+//! and neither the statement nor its values.
 
 use crate::{StoreError, error::driver_error};
 use sea_orm::DbErr;
-use sqlx::{Error, postgres::PgDatabaseError};
+use sqlx::{
+    Error,
+    error::{DatabaseError, ErrorKind},
+};
+use std::{borrow::Cow, error::Error as _, fmt, io};
+use tokio_postgres::error::DbError;
 
 /// What an error means to a person, told by its SQLSTATE or by what became of the connection.
 pub(crate) fn meaning(error: &DbErr) -> Option<StoreError> {
@@ -10,7 +18,7 @@ pub(crate) fn meaning(error: &DbErr) -> Option<StoreError> {
     if is_broken(error) || matches!(error, Error::PoolTimedOut | Error::Tls(_)) {
         return Some(StoreError::Unavailable(outline(error)));
     }
-    match code(error)? {
+    match &*code(error)? {
         // Somebody held a row for too long, or two waited for each other.
         "55P03" | "57014" | "40001" | "40P01" => Some(StoreError::Locked),
         "25006" => Some(StoreError::ReadOnly),
@@ -29,7 +37,49 @@ pub(super) fn is_broken(error: &Error) -> bool {
 
 /// Whether a statement failed because other rows refer to the one it would remove.
 pub(crate) fn is_foreign_key(error: &DbErr) -> bool {
-    driver_error(error).and_then(code).is_some_and(|code| matches!(code, "23503" | "23001"))
+    let code = driver_error(error).and_then(code);
+    code.is_some_and(|code| matches!(&*code, "23503" | "23001"))
+}
+
+/// What came of opening a connection.
+pub(super) fn connecting(error: tokio_postgres::Error) -> Error {
+    match said(error) {
+        Ok(said) => said,
+        Err(error) => match error.source().and_then(|inner| inner.downcast_ref::<io::Error>()) {
+            Some(inner) => Error::Io(io::Error::new(inner.kind(), chain(&error))),
+            None => Error::Tls(chain(&error).into()),
+        },
+    }
+}
+
+/// What came of a statement.
+pub(super) fn asking(error: tokio_postgres::Error) -> Error {
+    match said(error) {
+        Ok(said) => said,
+        Err(error) => {
+            let inner = error.source().and_then(|inner| inner.downcast_ref::<io::Error>());
+            match error.is_closed() || inner.is_some() {
+                true => Error::Io(io::Error::new(io::ErrorKind::ConnectionReset, chain(&error))),
+                false => Error::Encode(chain(&error).into()),
+            }
+        }
+    }
+}
+
+/// The server's own words, if they are what it is.
+fn said(error: tokio_postgres::Error) -> Result<Error, tokio_postgres::Error> {
+    match error.as_db_error() {
+        Some(said) => Ok(Error::Database(Box::new(Said(said.clone())))),
+        None => Err(error),
+    }
+}
+
+/// The driver says what it was doing and keeps what went wrong behind that.
+fn chain(error: &tokio_postgres::Error) -> String {
+    match error.source() {
+        Some(inner) => format!("{error}: {inner}"),
+        None => error.to_string(),
+    }
 }
 
 /// The server's words without the statement, its values and its details.
@@ -40,6 +90,50 @@ fn outline(error: &Error) -> String {
     }
 }
 
-fn code(error: &Error) -> Option<&str> {
-    Some(error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?.code())
+fn code(error: &Error) -> Option<Cow<'_, str>> {
+    error.as_database_error()?.code()
+}
+
+/// What the server said.
+#[derive(Debug)]
+struct Said(DbError);
+
+impl fmt::Display for Said {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.0.message())
+    }
+}
+
+impl std::error::Error for Said {}
+
+impl DatabaseError for Said {
+    fn message(&self) -> &str {
+        self.0.message()
+    }
+
+    fn code(&self) -> Option<Cow<'_, str>> {
+        Some(self.0.code().code().into())
+    }
+
+    fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+        self
+    }
+
+    fn kind(&self) -> ErrorKind {
+        match self.0.code().code() {
+            "23505" => ErrorKind::UniqueViolation,
+            "23503" => ErrorKind::ForeignKeyViolation,
+            "23502" => ErrorKind::NotNullViolation,
+            "23514" => ErrorKind::CheckViolation,
+            _ => ErrorKind::Other,
+        }
+    }
 }

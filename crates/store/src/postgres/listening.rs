@@ -1,11 +1,8 @@
 //! LISTEN and NOTIFY on a connection of its own.
 
-use super::failed;
+use super::{clients::Pool, errors::asking, failed};
 use crate::StoreError;
-use sqlx::{
-    AssertSqlSafe, Executor, PgPool,
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
-};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 
 const CHANNEL: &str = "bifrost";
 
@@ -31,8 +28,9 @@ impl Listener {
 /// Says a word on the database's channel, by itself: a transaction that notifies would make every
 /// other one that does wait for its commit. It is one message, because outside of a transaction a
 /// pooler may hand the next one to another connection.
-pub(super) async fn say(pool: &PgPool, word: &str) -> Result<(), StoreError> {
+pub(super) async fn say(pool: &Pool, word: &str) -> Result<(), StoreError> {
     let word = word.replace('\'', "''");
-    let say = AssertSqlSafe(format!("NOTIFY {CHANNEL}, '{word}'"));
-    pool.execute(say).await.map(|_| ()).map_err(failed)
+    let client = pool.take().await.map_err(failed)?;
+    let said = client.line.batch_execute(&format!("NOTIFY {CHANNEL}, '{word}'")).await;
+    said.map_err(asking).map_err(failed)
 }

@@ -1,6 +1,8 @@
 //! The look at its own walls that a server takes before it serves.
 
 use super::{
+    clients::{Client, Pool},
+    errors::asking,
     failed,
     roles::{OWNER, SCHEDULER, TENANT},
     walls::{CONTEXT, policy_texts, trigger_names},
@@ -8,45 +10,45 @@ use super::{
 use crate::{
     StoreError,
     guard::{CATALOG, Kind, Table},
+    row::{FromRow, Row},
 };
-use sea_orm::{FromQueryResult, QueryResult};
-use sqlx::{AssertSqlSafe, Executor, PgPool, Row};
+use tokio_postgres::types::FromSqlOwned;
 
 /// The oldest patch of each major version without a known hole in row-level security, as the server
 /// counts: 150014 is 15.14. Those before the first one are too old altogether.
 const OLDEST: [i32; 4] = [150_014, 160_010, 170_006, 180_000];
 
 /// Everything that is missing, in words for the operator.
-pub(super) async fn missing(pool: &PgPool) -> Result<Vec<String>, StoreError> {
-    let mut missing = version(pool).await?;
-    let absent = faults(pool, ABSENT).await?;
+pub(super) async fn missing(pool: &Pool) -> Result<Vec<String>, StoreError> {
+    let connection = &pool.take().await.map_err(failed)?;
+    let mut missing = version(connection).await?;
+    let absent = faults(connection, ABSENT).await?;
     let complete = absent.is_empty();
     missing.extend(absent);
     if !complete {
         return Ok(missing);
     }
     for sql in [TOO_STRONG, WAYS_AROUND] {
-        missing.extend(faults(pool, sql).await?);
+        missing.extend(faults(connection, sql).await?);
     }
-    missing.extend(tables(pool).await?);
-    missing.extend(context(pool).await?);
+    missing.extend(tables(connection).await?);
+    missing.extend(context(connection).await?);
     Ok(missing)
 }
 
 /// The function that the policies ask.
-async fn context(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+async fn context(connection: &Client) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT prosrc FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
         WHERE nspname = 'app' AND proname = 'current_org' AND pronargs = 0";
-    let bodies = faults(pool, sql).await?;
+    let bodies = faults(connection, sql).await?;
     let sound = bodies.iter().any(|body| CONTEXT.iter().any(|sql| sql.contains(body.as_str())));
     let fault = "the function `current_org` is not the one that belongs there";
     Ok((!sound).then(|| fault.to_owned()).into_iter().collect())
 }
 
-async fn version(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+async fn version(connection: &Client) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT current_setting('server_version_num')::int AS number";
-    let number: i32 =
-        pool.fetch_one(sql).await.and_then(|row| row.try_get("number")).map_err(failed)?;
+    let number: i32 = only(connection, sql).await?.into_iter().next().unwrap_or_default();
     let oldest = OLDEST.into_iter().find(|oldest| oldest / 10_000 == number / 10_000);
     let told = |oldest: i32| format!("PostgreSQL {}.{} or later", oldest / 10_000, oldest % 10_000);
     let wanted = match oldest {
@@ -59,11 +61,20 @@ async fn version(pool: &PgPool) -> Result<Vec<String>, StoreError> {
 
 /// Runs a query that gives a sentence for each fault it finds. `$OWNER`, `$TENANT` and `$SCHEDULER`
 /// stand for the names of the roles.
-async fn faults(pool: &PgPool, sql: &str) -> Result<Vec<String>, StoreError> {
+async fn faults(connection: &Client, sql: &str) -> Result<Vec<String>, StoreError> {
     let sql = sql.replace("$OWNER", OWNER).replace("$TENANT", TENANT);
-    let sql = AssertSqlSafe(sql.replace("$SCHEDULER", SCHEDULER));
-    let rows = pool.fetch_all(sql).await.map_err(failed)?;
-    rows.iter().map(|row| row.try_get(0).map_err(failed)).collect()
+    only(connection, &sql.replace("$SCHEDULER", SCHEDULER)).await
+}
+
+/// The one column of a query.
+async fn only<T: FromSqlOwned>(connection: &Client, sql: &str) -> Result<Vec<T>, StoreError> {
+    let rows = rows(connection, sql).await?;
+    let cells = rows.iter().map(|row| row.try_get(0));
+    cells.collect::<Result<_, _>>().map_err(asking).map_err(failed)
+}
+
+async fn rows(connection: &Client, sql: &str) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+    connection.line.query_typed(sql, &[]).await.map_err(asking).map_err(failed)
 }
 
 /// The roles that are not there.
@@ -126,7 +137,7 @@ const TABLES: &str = r"SELECT relname::text AS name,
     FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace";
 
 /// What there is of a table. Lists are texts, a line for each.
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Found {
     name: String,
     secured: bool,
@@ -142,13 +153,11 @@ struct Found {
 }
 
 /// What every table must have.
-async fn tables(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+async fn tables(connection: &Client) -> Result<Vec<String>, StoreError> {
     let sql = TABLES.replace("$OWNER", OWNER).replace("$TENANT", TENANT);
-    let sql = sql.replace("$SCHEDULER", SCHEDULER);
-    let rows = pool.fetch_all(AssertSqlSafe(sql)).await.map_err(failed)?;
-    let rows = rows.into_iter().map(QueryResult::from);
-    let found: Vec<Found> =
-        rows.map(|row| Found::from_query_result(&row, "")).collect::<Result<_, _>>()?;
+    let rows = rows(connection, &sql.replace("$SCHEDULER", SCHEDULER)).await?.into_iter();
+    let found = rows.map(|row| Found::from_row(&Row::Postgres(row)));
+    let found = found.collect::<Result<Vec<_>, _>>()?;
     let mut missing = Vec::new();
     for table in CATALOG.tables {
         match found.iter().find(|found| found.name == table.name()) {

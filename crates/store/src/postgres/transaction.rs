@@ -1,22 +1,26 @@
 //! A transaction, the role it wears and the organization it is for.
+//!
+//! What begins it goes to the server together with its first statement, so beginning, role and
+//! context cost no round trip of their own, and one that is given up before it asked anything was
+//! never there.
 
 use super::{
-    carried::Carried,
+    clients::{CONNECTIONS, Client, Pool, Pooled, discard},
+    errors::{asking, is_broken},
     failed,
     roles::{SCHEDULER, TENANT},
+    values::Parameter,
 };
 use crate::{
     StoreError,
     engine::{Beside, Checked},
     gate::Bound,
+    row::Row,
 };
-use sea_orm::{QueryResult, Value};
-use sea_query_sqlx::SqlxValues;
-use sqlx::{
-    AssertSqlSafe, Executor, PgConnection, PgPool, Postgres as Pg, pool::PoolConnection,
-    query::Query,
-};
+use futures_util::{FutureExt, TryStreamExt, future::join};
+use std::pin::pin;
 use tokio::sync::Mutex;
+use tokio_postgres::{Error, RowStream, Statement};
 use uuid::Uuid;
 
 /// How long whoever writes waits for those before it, and how long the server keeps the locks of
@@ -25,6 +29,10 @@ const PATIENCE: &str =
     "SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '60s'";
 
 const BROKEN: &str = "a statement of this transaction has failed, so nothing of it is kept";
+
+/// How often a transaction is begun anew when its connection turns out to be dead: all of the pool
+/// may be, after a restart of the server.
+const BEGINS: usize = CONNECTIONS + 2;
 
 /// What a transaction is for.
 #[derive(Clone, Copy)]
@@ -35,62 +43,55 @@ pub(super) enum Mode {
 }
 
 /// A transaction and what it wears. Dropped without [`Transaction::commit`], nothing happened.
-pub(crate) struct Transaction(Mutex<Open>);
+pub(crate) struct Transaction(Box<Mutex<Open>>);
 
 struct Open {
-    /// Nothing once it has ended.
-    connection: Option<PoolConnection<Pg>>,
+    pool: Pool,
+    /// Whether the server is at the other end of a connection for as long as it lasts.
+    direct: bool,
+    mode: Mode,
+    /// Nothing before the first statement, and once it has ended.
+    client: Option<Pooled>,
     /// Nothing while it is being changed, because that may be broken off.
     wears: Option<Bound>,
+    /// The server is doing something that nobody has waited for to its end.
+    underway: bool,
     /// A statement has failed, and the server takes everything back whatever it is told.
     broken: bool,
-    /// Whether the server is at the other end of the connection for as long as it lasts.
-    direct: bool,
+}
+
+/// What the server said to a statement.
+struct Answer {
+    rows: Vec<Row>,
+    touched: u64,
 }
 
 impl Transaction {
-    /// Begins one on a connection of the pool.
-    ///
-    /// A connection on which beginning was broken off would go back to the pool with a transaction
-    /// that nobody ends, and its locks: the driver knows of none before it has begun. So it is
-    /// carried to its end.
-    pub(super) async fn begin(
-        (pool, direct): (&PgPool, bool),
-        bound: Bound,
-        mode: Mode,
-    ) -> Result<Self, sqlx::Error> {
-        let mut connection = pool.acquire().await?;
-        let begun = Carried::new(async move {
-            match connection.execute(AssertSqlSafe(begin(bound, mode))).await {
-                Ok(_) => {
-                    let (connection, wears) = (Some(connection), Some(bound));
-                    Ok(Open { connection, wears, broken: false, direct })
-                }
-                Err(error) => {
-                    connection.close_on_drop();
-                    Err(error)
-                }
-            }
-        });
-        Ok(Self(Mutex::new(begun.await?)))
+    /// One that has not gone to the server yet.
+    pub(super) fn new((pool, direct): (&Pool, bool), mode: Mode) -> Self {
+        let (pool, client, wears) = (pool.clone(), None, None);
+        let (underway, broken) = (false, false);
+        let open = Open { pool, direct, mode, client, wears, underway, broken };
+        Self(Box::new(Mutex::new(open)))
     }
 
     pub(crate) async fn run(&self, statement: Checked) -> Result<u64, StoreError> {
         let mut open = self.0.lock().await;
-        let query = open.query(statement.sql, statement.values);
-        let connection = open.dressed(statement.bound).await?;
-        let done = query.execute(connection).await;
-        open.broken |= done.is_err();
-        Ok(done.map_err(failed)?.rows_affected())
+        Ok(open.answer(statement, None).await?.touched)
     }
 
-    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<QueryResult>, StoreError> {
+    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<Row>, StoreError> {
         let mut open = self.0.lock().await;
-        let query = open.query(statement.sql, statement.values);
-        let connection = open.dressed(statement.bound).await?;
-        let rows = query.fetch_all(connection).await;
-        open.broken |= rows.is_err();
-        Ok(rows.map_err(failed)?.into_iter().map(QueryResult::from).collect())
+        Ok(open.answer(statement, None).await?.rows)
+    }
+
+    /// The only statement of a transaction that has nothing to keep: its end leaves together with it
+    /// and is not waited for.
+    pub(super) async fn only(self, statement: Checked) -> Result<Vec<Row>, StoreError> {
+        let mut open = self.0.into_inner();
+        let answer = open.answer(statement, Some(ROLLBACK)).await?;
+        open.client = None;
+        Ok(answer.rows)
     }
 
     /// Makes it so.
@@ -112,62 +113,178 @@ impl Transaction {
         if open.broken {
             return Err(failed(sqlx::Error::Protocol(BROKEN.to_owned())));
         }
-        open.connection()?.execute(words).await.map_err(failed)?;
-        open.connection = None;
+        if let Some(client) = &open.client {
+            open.underway = true;
+            client.line.batch_execute(words).await.map_err(asking).map_err(failed)?;
+            open.client = None;
+        }
         Ok(())
     }
 }
+
+const ROLLBACK: &str = "ROLLBACK";
 
 /// The message is what the second transaction has to write: one that writes nothing does not wait.
 const COMMIT_EARLY: &str = "SET LOCAL synchronous_commit = off; COMMIT; \
     BEGIN; SELECT pg_logical_emit_message(true, 'bifrost', ''); COMMIT";
 
 impl Open {
-    fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
-        let gone = || failed(sqlx::Error::WorkerCrashed);
-        self.connection.as_deref_mut().ok_or_else(gone)
-    }
-
-    fn query(&self, sql: &'static str, values: Vec<Value>) -> Query<'static, Pg, SqlxValues> {
-        sqlx::query_with(sql, storable(values)).persistent(self.direct)
-    }
-
-    /// The connection, wearing what the next statement runs for.
-    async fn dressed(&mut self, bound: Bound) -> Result<&mut PgConnection, StoreError> {
-        if self.wears != Some(bound) {
-            self.wears = None;
-            let clothes = AssertSqlSafe(clothes(bound));
-            self.connection()?.execute(clothes).await.map_err(failed)?;
-            self.wears = Some(bound);
+    /// Asks the server. Nothing has happened before the first answer of a transaction, so a
+    /// connection that the server or the network has closed meanwhile costs another try and no error.
+    async fn answer(
+        &mut self,
+        statement: Checked,
+        end: Option<&'static str>,
+    ) -> Result<Answer, StoreError> {
+        let bound = statement.bound;
+        let values: Vec<_> = statement.values.into_iter().map(Parameter::new).collect();
+        let mut tries = 1;
+        loop {
+            let begins = self.client.is_none();
+            match self.ask(bound, (statement.sql, &values), end).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) if begins && tries < BEGINS && is_broken(&error) => {
+                    self.begin_anew(&error);
+                    tries += 1;
+                }
+                Err(error) => {
+                    self.broken = true;
+                    return Err(failed(error));
+                }
+            }
         }
-        self.connection()
+    }
+
+    fn begin_anew(&mut self, error: &sqlx::Error) {
+        self.underway = false;
+        if let Some(client) = self.client.take() {
+            discard(client, error);
+        }
+    }
+
+    async fn ask(
+        &mut self,
+        bound: Bound,
+        (sql, values): (&'static str, &[Parameter]),
+        end: Option<&'static str>,
+    ) -> Result<Answer, sqlx::Error> {
+        let before = match &self.client {
+            None => Some(begin(bound, self.mode)),
+            Some(_) if self.wears != Some(bound) => Some(clothes(bound)),
+            Some(_) => None,
+        };
+        let client = match &mut self.client {
+            Some(client) => client,
+            none => none.insert(self.pool.take().await?),
+        };
+        (self.wears, self.underway) = (None, true);
+        let asked = match self.direct {
+            true => client.prepared(before, (sql, values), end).await,
+            false => client.unprepared(before, (sql, values), end).await,
+        };
+        self.underway = false;
+        let answer = asked.map_err(asking)?;
+        self.wears = Some(bound);
+        Ok(answer)
     }
 }
 
-/// Whoever drops it does not wait until the server has taken it back.
+impl Client {
+    /// A statement that is prepared once on each connection.
+    async fn prepared(
+        &mut self,
+        before: Option<String>,
+        (sql, values): (&'static str, &[Parameter]),
+        end: Option<&'static str>,
+    ) -> Result<Answer, Error> {
+        if let Some(statement) = self.prepared.get(sql) {
+            return self.in_one_piece(before, self.execute(statement, values), end).await;
+        }
+        let kinds: Vec<_> = values.iter().map(Parameter::kind).collect();
+        let preparing = self.line.prepare_typed(sql, &kinds);
+        let statement = self.in_one_piece(before, preparing, None).await?;
+        let asked = self.in_one_piece(None, self.execute(&statement, values), end).await;
+        self.prepared.insert(sql, statement);
+        asked
+    }
+
+    async fn execute(&self, statement: &Statement, values: &[Parameter]) -> Result<Answer, Error> {
+        gather(self.line.query_raw(statement, values).await?).await
+    }
+
+    /// A pooler hands the next transaction to another connection, on which nothing is prepared.
+    async fn unprepared(
+        &self,
+        before: Option<String>,
+        (sql, values): (&'static str, &[Parameter]),
+        end: Option<&'static str>,
+    ) -> Result<Answer, Error> {
+        let asked = async {
+            let values = values.iter().map(|value| (value, value.kind()));
+            gather(self.line.query_typed_raw(sql, values).await?).await
+        };
+        self.in_one_piece(before, asked, end).await
+    }
+
+    /// `asked`, sent right behind what goes before it and right before what ends it. The server does
+    /// them in this order; `end` is not waited for.
+    async fn in_one_piece<T>(
+        &self,
+        before: Option<String>,
+        asked: impl Future<Output = Result<T, Error>>,
+        end: Option<&'static str>,
+    ) -> Result<T, Error> {
+        let before = async {
+            match &before {
+                Some(words) => self.line.batch_execute(words).await,
+                None => Ok(()),
+            }
+        };
+        let mut both = pin!(join(before, asked));
+        let sent = both.as_mut().now_or_never();
+        if let Some(words) = end {
+            self.tell(words);
+        }
+        let (begun, answer) = match sent {
+            Some(done) => done,
+            None => both.await,
+        };
+        begun.and(answer)
+    }
+
+    /// Says something that the server need not answer.
+    fn tell(&self, words: &'static str) {
+        // The first look at it sends it.
+        let _unanswered = self.line.batch_execute(words).now_or_never();
+    }
+}
+
+async fn gather(stream: RowStream) -> Result<Answer, Error> {
+    let mut stream = pin!(stream);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.try_next().await? {
+        rows.push(Row::Postgres(row));
+    }
+    Ok(Answer { rows, touched: stream.rows_affected().unwrap_or(0) })
+}
+
+/// Whoever drops it does not wait until the server has taken it back. A connection on which a
+/// statement still runs is nobody else's until it is done: the next one would wait behind it.
 impl Drop for Open {
     fn drop(&mut self) {
-        if let Some(mut connection) = self.connection.take() {
-            tokio::spawn(async move {
-                if connection.execute("ROLLBACK").await.is_err() {
-                    connection.close_on_drop();
+        let Some(client) = self.client.take() else { return };
+        if !self.underway {
+            return client.tell(ROLLBACK);
+        }
+        // Without a runtime the connections go as well.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = client.line.batch_execute(ROLLBACK).await {
+                    discard(client, &asking(error));
                 }
             });
         }
     }
-}
-
-/// PostgreSQL keeps no NUL in a text, which a workflow may print and a client may ask for: it is kept,
-/// and looked for, as the sign for what cannot be shown.
-fn storable(mut values: Vec<Value>) -> SqlxValues {
-    for value in &mut values {
-        if let Value::String(Some(text)) = value
-            && text.contains('\0')
-        {
-            *text = text.replace('\0', "\u{fffd}");
-        }
-    }
-    SqlxValues(sea_orm::Values(values))
 }
 
 /// The one message that begins a transaction. Nothing in it comes from outside but a UUID.
@@ -186,11 +303,11 @@ fn begin(bound: Bound, mode: Mode) -> String {
 fn clothes(bound: Bound) -> String {
     match bound {
         Bound::Tenant(id) => {
-            format!("SET LOCAL ROLE {TENANT}; SELECT set_config('app.org', '{id}', true)")
+            format!("SET LOCAL ROLE {TENANT}; SET LOCAL app.org = '{id}'")
         }
         // Whatever context was left by a tenant's statement goes with its role.
         Bound::System => {
-            format!("SET LOCAL ROLE {SCHEDULER}; SELECT set_config('app.org', '', true)")
+            format!("SET LOCAL ROLE {SCHEDULER}; SET LOCAL app.org = ''")
         }
     }
 }

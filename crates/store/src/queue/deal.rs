@@ -1,9 +1,9 @@
 //! Dealing: whose executions a claim takes, and taking them.
 
 use super::lanes;
-use crate::{StoreError, System, db::Write, gate::Gate};
+use crate::{StoreError, System, db::Write, gate::Gate, row::FromRow};
 use domain::{Scope, Timestamp, fair};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::Value;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ pub(super) struct Asked {
 }
 
 /// A row of the queue that was just claimed. Without its organization it has no generation.
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 pub(super) struct Taken {
     pub(super) execution_id: Uuid,
     pub(super) attempt: i64,
@@ -41,7 +41,7 @@ pub(super) struct Hand {
 }
 
 /// A lane that a claim has locked.
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 pub(super) struct LaneRow {
     organization_id: Uuid,
     virtual_time: i64,
@@ -52,18 +52,18 @@ pub(super) struct LaneRow {
     joined: bool,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Level {
     least: Option<i64>,
     most: Option<i64>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct FirstLane {
     organization_id: Uuid,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Waiting {
     execution_id: Uuid,
 }

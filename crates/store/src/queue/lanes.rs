@@ -5,9 +5,8 @@
 //! keeps `max_concurrent` exact while many claim. Nobody else who holds a lane waits for anything but
 //! the audit's chain, so nobody waits in a circle.
 
-use crate::{StoreError, gate::Gate};
+use crate::{StoreError, gate::Gate, row::FromRow};
 use domain::{Scope, Settings, Timestamp, fair};
-use sea_orm::FromQueryResult;
 
 /// How a lane changes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,7 +61,7 @@ impl Change {
     }
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Now {
     waiting: i64,
     places: i64,
@@ -70,7 +69,7 @@ struct Now {
 
 /// What the queue says of a claimed execution: what it was charged, since when it runs (the time it
 /// waited for others taken off), and whether it has lent its place.
-#[derive(Clone, Copy, Debug, FromQueryResult)]
+#[derive(Clone, Copy, Debug, FromRow)]
 pub(crate) struct Place {
     pub charged: i64,
     pub claimed_at: i64,

@@ -1,8 +1,7 @@
 //! Keeping what was claimed, and hearing who wants it stopped.
 
-use crate::{StoreError, System};
+use crate::{StoreError, System, row::FromRow};
 use domain::{ExecutionId, Timestamp};
-use sea_orm::FromQueryResult;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -15,7 +14,7 @@ pub struct Beat {
     pub cancelled: Vec<ExecutionId>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct BeatRow {
     execution_id: Uuid,
     cancel_requested: bool,

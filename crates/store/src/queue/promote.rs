@@ -1,13 +1,12 @@
 //! Delayed executions whose time has come stand in line with the others.
 
 use super::lanes::{self, Change};
-use crate::{StoreError, System};
+use crate::{StoreError, System, row::FromRow};
 use domain::{Scope, Timestamp};
-use sea_orm::FromQueryResult;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Due {
     organization_id: Uuid,
 }

@@ -5,13 +5,12 @@ use super::{
     finish::END,
     lanes::{self, Change},
 };
-use crate::{StoreError, db::Write};
+use crate::{StoreError, db::Write, row::FromRow};
 use domain::{
     Actor, ExecutionId, OrganizationId, Scope, Timestamp,
     audit::Event,
     execution::{Failure, Status},
 };
-use sea_orm::FromQueryResult;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -55,7 +54,7 @@ impl Refusal {
     }
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Existing {
     #[expect(dead_code, reason = "that there is a row is the answer")]
     id: Uuid,

@@ -4,12 +4,11 @@ use super::{
     finish::{END, WAIT_AGAIN},
     lanes::{self, Change, Place},
 };
-use crate::{StoreError, System, db::Write};
+use crate::{StoreError, System, db::Write, row::FromRow};
 use domain::{
     ExecutionId, Scope, Timestamp,
     execution::{Failure, Status},
 };
-use sea_orm::FromQueryResult;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -22,7 +21,7 @@ pub struct Rescued {
     pub lost: bool,
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct ExpiredRow {
     organization_id: Uuid,
     execution_id: Uuid,

@@ -5,13 +5,15 @@ use super::{
     deal::{Asked, Hand, Taken},
     refuse::{Refusal, refuse},
 };
-use crate::{OrganizationStatus, Scoped, StoreError, System, db::Write, files::count, settings};
+use crate::{
+    OrganizationStatus, Scoped, StoreError, System, db::Write, files::count, row::FromRow, settings,
+};
 use domain::{Access, ExecutionId, Settings, Slug, Timestamp, UserId};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::Value;
 use std::{collections::HashMap, time::Duration};
 use uuid::Uuid;
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct StartedRow {
     id: Uuid,
     workflow: String,

@@ -16,14 +16,14 @@ use super::{
 };
 use crate::{
     NewExecution, NewOrganization, NewUser, Precondition, Reason, Scoped, Store, StoreError,
-    WriteFile,
+    WriteFile, row::FromRow,
 };
 use domain::{
     Access, Actor, ExecutionId, FilePath, OrganizationId, Role, Scope, Slug, Timestamp, UserId,
     analysis::Workflow,
     execution::{LogLevel, LogLine},
 };
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::Value;
 use std::path::Path;
 use testkit::{
     database::{Engine, Place, engine},
@@ -170,7 +170,7 @@ async fn rows_of(peek: &Peek, victim: &Target) -> String {
     all.join("\n")
 }
 
-#[derive(FromQueryResult)]
+#[derive(FromRow)]
 struct Seen {
     seen: Option<String>,
 }

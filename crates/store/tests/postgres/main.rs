@@ -5,6 +5,8 @@
 mod on_postgres_roles;
 #[path = "selfcheck.rs"]
 mod on_postgres_selfcheck;
+#[path = "tls.rs"]
+mod on_postgres_tls;
 #[path = "walls.rs"]
 mod on_postgres_walls;
 mod stage;
