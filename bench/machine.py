@@ -20,8 +20,13 @@ def describe() -> dict[str, str]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "filesystem": _filesystem(DATA),
         "commit": _commit(),
-        "load": f"{os.getloadavg()[0]:.1f}",
     }
+
+
+def load() -> str:
+    """How many processes wanted a core: over the last minute, and over the last five."""
+    minute, five, _ = os.getloadavg()
+    return f"{minute:.2f}, {five:.2f}"
 
 
 def _field(file: str, name: str) -> str:

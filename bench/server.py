@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 TARGET = Path(__file__).resolve().parent.parent / "target"
-PROGRAM = TARGET / "release" / "bifrost"
+PROGRAM = Path(os.environ.get("BIFROST", TARGET / "release" / "bifrost")).resolve()
 DATA = TARGET / "bench"  # on a disk, as an installation's data is; `/tmp` may be memory
 PASSWORD = "correct horse battery staple"
 
