@@ -20,18 +20,22 @@ import freshness
 import imports
 import job_queue
 import machine
+import memory
 import noisy
 import peers
 import row_security
 import run_and_wait
 import scale
 import scoping
+import with_packages
 from figures import Figure
 
 BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "imports": imports.measure,
     "run_and_wait": run_and_wait.measure,
+    "with_packages": with_packages.measure,
     "peers": peers.measure,
+    "memory": memory.measure,
     "noisy": noisy.measure,
     "row_security": row_security.measure,
     "job_queue": job_queue.measure,

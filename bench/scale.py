@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import memory
+import processes
 import seed
 from figures import Figure, milliseconds, percentile
 from module_tree import short_module
@@ -89,12 +89,12 @@ def _first_runs(directory: str, plan: seed.Plan, count: int) -> list[Figure]:
     with Server(directory) as server:
         pid = server.process.pid
         provider = server.sign_in_again("provider")
-        before = memory.resident(pid), memory.proportional(pid)
+        before = processes.resident(pid), processes.proportional(pid)
         numbers = range(0, plan.organizations, plan.organizations // count)[:count]
         clients = {number: server.act(provider, plan.slug(number)) for number in numbers}
         first = [milliseconds(lambda: _run(clients[number], number)) for number in numbers]
         again = [milliseconds(lambda: _run(clients[number], number)) for number in numbers]
-        after = memory.resident(pid), memory.proportional(pid)
+        after = processes.resident(pid), processes.proportional(pid)
     figures = [Figure("first run, cold, p50", percentile(first, 0.5), "ms", count, FIRST_RUN_MS)]
     figures += [
         Figure("first run, cold, p95", percentile(first, 0.95), "ms", count),

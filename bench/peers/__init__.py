@@ -22,10 +22,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import brokers
 import postgres
 from figures import Figure, percentile
 from module_tree import long_module
-from peers import brokers, contenders, product
+from peers import contenders, product
 from peers.queue import JOBS, Queue, Running
 from server import DATA
 

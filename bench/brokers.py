@@ -1,4 +1,4 @@
-"""The servers that carry peers' messages: Redis that forgets, Redis that does not, RabbitMQ."""
+"""Servers that benchmarks start beside Bifrost: Redis that forgets, Redis that does not, RabbitMQ."""
 
 from __future__ import annotations
 
