@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _NUMBERS = itertools.count()
 
@@ -24,3 +25,18 @@ def database() -> str:
     create = ["psql", "-Xq", "-c", f"CREATE DATABASE {name}", f"{server}/postgres"]
     subprocess.run(create, check=True)
     return f"{server}/{name}"
+
+
+def copy(url: str, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+    """Writes rows into a table whose columns are named in brackets."""
+    command = ["psql", "-Xq", "-c", f"COPY {table} FROM STDIN (FORMAT csv)", url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as running:
+        assert running.stdin is not None
+        csv.writer(running.stdin).writerows(rows)
+    if running.returncode:
+        raise RuntimeError(f"`COPY {table}` failed; psql says above why")
+
+
+def execute(url: str, statement: str) -> None:
+    """One statement."""
+    subprocess.run(["psql", "-Xq", "-c", statement, url], check=True)
