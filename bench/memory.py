@@ -51,7 +51,7 @@ def measure(quick: bool) -> list[Figure]:
         ids = [_start(client) for _ in range(runs)]
         _await(lambda: _asleep(client, ids))
         together = processes.proportional(pid)
-        children = [each for each in processes.family(pid) if each not in before]
+        children = _new(pid, before)
         unique = [processes.unique(each) for each in children]
         _end(client, ids)
     each = (together - idle) / runs
@@ -79,8 +79,16 @@ def _single(client: Client, pid: int) -> float:
     before = processes.family(pid)
     one = [_start(client)]
     _await(lambda: _asleep(client, one))
-    found = sum(processes.unique(each) for each in processes.family(pid) if each not in before)
+    found = sum(processes.unique(each) for each in _new(pid, before))
     _end(client, one)
+    return found
+
+
+def _new(pid: int, before: list[int]) -> list[int]:
+    """The processes of the runs that began since."""
+    found = [each for each in processes.family(pid) if each not in before]
+    if not found:
+        raise RuntimeError("the runs are no descendants of the server: there is nothing to measure")
     return found
 
 

@@ -130,6 +130,7 @@ def _first_runs(installation: Installation, plan: seed.Plan, count: int) -> list
         first = [milliseconds(lambda: _run(clients[number], number)) for number in numbers]
         again = [milliseconds(lambda: _run(clients[number], number)) for number in numbers]
         after = processes.resident(pid), processes.proportional(pid)
+        missed, found = (_counted(server, f"bifrost_cache_{w}_total") for w in ("misses", "hits"))
     name = installation.name
     figures = [
         Figure(f"{name}: first run, cold, p50", percentile(first, 0.5), "ms", count, FIRST_RUN_MS),
@@ -143,7 +144,17 @@ def _first_runs(installation: Installation, plan: seed.Plan, count: int) -> list
             Figure(f"{name}: resident memory after {when}", resident, "MB", 1, MEMORY_MB),
             Figure(f"{name}: with children (PSS) after {when}", proportional, "MB", 1, MEMORY_MB),
         ]
+    if installation.arguments:
+        figures.append(Figure(f"{name}: files Redis had", found, "files", count))
+        figures.append(Figure(f"{name}: files it did not have", missed, "files", count, 0.0))
     return figures
+
+
+def _counted(server: Server, name: str) -> float:
+    """A figure of `/metrics`, over all its labels."""
+    with urllib.request.urlopen(f"{server.address}/metrics", timeout=5) as reply:
+        lines = reply.read().decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
 def _run(client: Client, number: int) -> None:
