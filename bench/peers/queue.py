@@ -67,8 +67,11 @@ class Running:
 
     def _ask(self, command: str) -> Any:
         assert self._client.stdin and self._client.stdout
-        self._client.stdin.write(f"{command}\n".encode())
-        self._client.stdin.flush()
+        try:
+            self._client.stdin.write(f"{command}\n".encode())
+            self._client.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended, so there is no answer either
         answer = self._client.stdout.readline()
         if not answer:
             told = (self._directory / "log").read_text(errors="replace")
