@@ -7,6 +7,7 @@ import platform
 import subprocess
 from pathlib import Path
 
+import postgres
 from server import DATA
 
 
@@ -20,7 +21,16 @@ def describe() -> dict[str, str]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "filesystem": _filesystem(DATA),
         "commit": _commit(),
+        **_postgres(),
     }
+
+
+def _postgres() -> dict[str, str]:
+    """How durable the server is whose figures these are, if there is one."""
+    if "BIFROST_TEST_POSTGRES" not in os.environ:
+        return {}
+    settings, directory = postgres.described()
+    return {"PostgreSQL": f"{settings}, {_filesystem(directory)}"}
 
 
 def load() -> str:

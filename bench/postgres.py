@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 _NUMBERS = itertools.count()
 
@@ -25,6 +26,16 @@ def database() -> str:
     create = ["psql", "-Xq", "-c", f"CREATE DATABASE {name}", f"{server}/postgres"]
     subprocess.run(create, check=True)
     return f"{server}/{name}"
+
+
+def described() -> tuple[str, Path]:
+    """What a reader has to know of the server, and where its data is."""
+    ask = "SELECT current_setting('server_version'), current_setting('fsync')"
+    ask += ", current_setting('synchronous_commit'), current_setting('data_directory')"
+    command = ["psql", "-XAtq", "-c", ask, f"{os.environ['BIFROST_TEST_POSTGRES']}/postgres"]
+    asked = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    version, fsync, commit, directory = asked.stdout.strip().split("|")
+    return f"{version}, fsync {fsync}, synchronous_commit {commit}", Path(directory)
 
 
 def copy(url: str, table: str, rows: Iterable[tuple[object, ...]]) -> None:
