@@ -23,11 +23,20 @@ class Client:
     """A signed-in person with one connection, as a program that calls the API would have."""
 
     def __init__(self, address: str, token: str | None = None) -> None:
+        self._address, self._token = address, token
         host, port = address.removeprefix("http://").split(":")
         self._connection = http.client.HTTPConnection(host, int(port), timeout=120)
         self._headers = {"Content-Type": "application/json", "If-Match": "*"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
+
+    def again(self) -> Client:
+        """The same person on another connection."""
+        return Client(self._address, self._token)
+
+    def close(self) -> None:
+        """Ends the connection; the next call makes a new one."""
+        self._connection.close()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The reply's JSON; raises when the reply is no success."""
