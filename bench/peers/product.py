@@ -52,7 +52,7 @@ class Product:
         return [milliseconds(lambda: _run(self._clients[0])) for _ in range(count)]
 
     def _connect(self) -> None:
-        """Connections do not outlive the others' turns, nor tokens a quarter of an hour."""
+        """Signs in anew, as no token is good for as long as all rounds can take."""
         for client in self._clients:
             client.close()
         first = self._server.sign_in_again("provider")
