@@ -84,8 +84,8 @@ types: .cache/mypy/bin/mypy ## Python's types, strictly
 tidy: ## Rules of this repository that no compiler knows
 	$(CARGO) xtask tidy
 
-bench: ## The figures of the README, measured here
+bench: servers uv ## The figures of the README, measured here; ONLY="peers memory" measures these
 	$(CARGO) build --quiet --release --package bifrost
-	$(CARGO) xtask servers --durable -- $(PYTHON) bench/run.py
+	$(CARGO) xtask servers --durable -- $(PYTHON) bench/run.py $(ONLY)
 
 .PHONY: help demo test test-postgres uv servers check proofs fuzz deploy-check format lint types tidy bench

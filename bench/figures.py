@@ -17,11 +17,14 @@ class Figure:
     unit: str
     runs: int
     bound: float | None = None
+    at_least: bool = False  # the bound is the least it may be, and not the most
 
     @property
     def met(self) -> bool | None:
         """Whether the number is within its bound."""
-        return None if self.bound is None else self.value <= self.bound
+        if self.bound is None:
+            return None
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
 
     def as_json(self) -> dict[str, object]:
         """As `--json` prints it."""

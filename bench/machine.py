@@ -7,6 +7,7 @@ import platform
 import subprocess
 from pathlib import Path
 
+import postgres
 from server import DATA
 
 
@@ -20,8 +21,22 @@ def describe() -> dict[str, str]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "filesystem": _filesystem(DATA),
         "commit": _commit(),
-        "load": f"{os.getloadavg()[0]:.1f}",
+        **_postgres(),
     }
+
+
+def _postgres() -> dict[str, str]:
+    """How durable the server is whose figures these are, if there is one."""
+    if "BIFROST_TEST_POSTGRES" not in os.environ:
+        return {}
+    settings, directory = postgres.described()
+    return {"PostgreSQL": f"{settings}, {_filesystem(directory)}"}
+
+
+def load() -> str:
+    """How many processes wanted a core: over the last minute, and over the last five."""
+    minute, five, _ = os.getloadavg()
+    return f"{minute:.2f}, {five:.2f}"
 
 
 def _field(file: str, name: str) -> str:

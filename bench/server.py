@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 TARGET = Path(__file__).resolve().parent.parent / "target"
-PROGRAM = TARGET / "release" / "bifrost"
+PROGRAM = Path(os.environ.get("BIFROST", TARGET / "release" / "bifrost")).resolve()
 DATA = TARGET / "bench"  # on a disk, as an installation's data is; `/tmp` may be memory
+IDLE_SECONDS = 10.0  # the server ends connections on which nothing is asked for thirty
 PASSWORD = "correct horse battery staple"
 
 
@@ -22,18 +25,31 @@ class Client:
     """A signed-in person with one connection, as a program that calls the API would have."""
 
     def __init__(self, address: str, token: str | None = None) -> None:
+        self._address, self._token = address, token
         host, port = address.removeprefix("http://").split(":")
         self._connection = http.client.HTTPConnection(host, int(port), timeout=120)
+        self._used = time.monotonic()
         self._headers = {"Content-Type": "application/json", "If-Match": "*"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
 
+    def again(self) -> Client:
+        """The same person on another connection."""
+        return Client(self._address, self._token)
+
+    def close(self) -> None:
+        """Ends the connection; the next call makes a new one."""
+        self._connection.close()
+
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The reply's JSON; raises when the reply is no success."""
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            self._connection.close()  # the request makes a new one
         data = None if body is None else json.dumps(body)
         self._connection.request(method, path, data, self._headers)
         reply = self._connection.getresponse()
         text = reply.read()
+        self._used = time.monotonic()
         if reply.status >= 300:
             raise RuntimeError(f"{method} {path}: {reply.status} {text[:500]!r}")
         return json.loads(text) if text else None
