@@ -8,6 +8,7 @@ use crate::{
     environments::{EnvironmentOptions, Environments},
     execution::{self, Tools},
     runtime_files,
+    sandbox::{NoProbe, NoSandbox, Posture, Sandbox, SandboxOptions, Site},
     scratch::Scratches,
     sources::Sources,
     zygote::{Kind, Launch, Pool, Pools},
@@ -48,6 +49,8 @@ pub struct RunnerOptions {
     pub private_hosts: PrivateHosts,
     /// How packages are had.
     pub environments: EnvironmentOptions,
+    /// The users of runs.
+    pub sandbox: SandboxOptions,
 }
 
 impl RunnerOptions {
@@ -61,6 +64,7 @@ impl RunnerOptions {
             forks_per_zygote: 10_000,
             private_hosts: PrivateHosts::default(),
             environments: EnvironmentOptions::default(),
+            sandbox: SandboxOptions::default(),
         }
     }
 }
@@ -79,6 +83,12 @@ pub enum RunnerError {
         "no scratch directories can be made in `{0}`: {1}; check its path, space and permissions"
     )]
     Scratch(PathBuf, io::Error),
+    /// There are no places for runs.
+    #[error(transparent)]
+    Sandbox(#[from] NoSandbox),
+    /// Nothing is known of the walls.
+    #[error(transparent)]
+    Probe(#[from] NoProbe),
     /// The Python side does not start.
     #[error(transparent)]
     Zygote(#[from] ZygoteFailed),
@@ -97,23 +107,46 @@ struct Inner {
     bundles: Bundles,
     sources: Sources,
     analyser: ChildAnalyser,
-    scratches: Scratches,
+    sandbox: Sandbox,
     egress: Egress,
+}
+
+/// What the walls of a runner with these options would be worth, as attacks on them show now: for
+/// whoever wants to know without a database.
+pub async fn posture(options: RunnerOptions) -> Result<Posture, RunnerError> {
+    let python = Python::find(options.python.as_deref()).await?;
+    let packages = options.data_dir.join("environments");
+    let launch = launch(&options, &python, packages).await?;
+    let (sandbox, tools) = (launch.sandbox.clone(), Pool::new(Kind::Tools, launch, 1000));
+    Ok(sandbox.probe(&tools).await?)
+}
+
+/// Lays out what zygotes need, and makes ready what is around their children.
+async fn launch(
+    options: &RunnerOptions,
+    python: &Python,
+    packages: PathBuf,
+) -> Result<Launch, RunnerError> {
+    let data = &options.data_dir;
+    let runtime =
+        runtime_files::lay_out(data).map_err(|error| RunnerError::Files(data.clone(), error))?;
+    let scratches =
+        Scratches::open(data).map_err(|error| RunnerError::Scratch(data.clone(), error))?;
+    let python = python.executable.clone();
+    let site = Site { python: python.clone(), runtime: runtime.clone(), packages, scratches };
+    let sandbox = Sandbox::open(options.sandbox.clone(), site).await?;
+    Ok(Launch { python, runtime, environment: None, sandbox })
 }
 
 impl Runner {
     /// Finds Python, lays out the runtime and starts the zygotes.
     pub async fn start(options: RunnerOptions, store: Store) -> Result<Self, RunnerError> {
         let python = Python::find(options.python.as_deref()).await?;
-        let runtime = runtime_files::lay_out(&options.data_dir)
-            .map_err(|error| RunnerError::Files(options.data_dir.clone(), error))?;
-        let scratches = Scratches::open(&options.data_dir)
-            .map_err(|error| RunnerError::Scratch(options.data_dir.clone(), error))?;
-        let (data, set) = (&options.data_dir, options.environments);
+        let (data, set) = (&options.data_dir, options.environments.clone());
         let environments = Environments::open(data, python.clone(), set, store.clone())
             .map_err(|error| RunnerError::Files(options.data_dir.clone(), error))?;
-        let executable = python.executable.clone();
-        let launch = Launch { python: executable, runtime, environment: None };
+        let launch = launch(&options, &python, environments.directory().to_owned()).await?;
+        let sandbox = launch.sandbox.clone();
         let tools = Arc::new(Pool::new(Kind::Tools, launch.clone(), options.forks_per_zygote));
         let runs = Arc::new(Pools::new(launch, options.forks_per_zygote));
         tokio::try_join!(runs.ready(), tools.ready())?;
@@ -124,7 +157,7 @@ impl Runner {
         let analyser = ChildAnalyser::new(tools);
         let egress = Egress::new(options.private_hosts);
         let inner =
-            Inner { python, runs, environments, bundles, sources, analyser, scratches, egress };
+            Inner { python, runs, environments, bundles, sources, analyser, sandbox, egress };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -136,9 +169,9 @@ impl Runner {
         &self,
         request: RunRequest,
     ) -> impl Future<Output = Result<RunReport, NotStarted>> + Send {
-        let Inner { runs, environments, bundles, sources, analyser, scratches, egress, .. } =
+        let Inner { runs, environments, bundles, sources, analyser, sandbox, egress, .. } =
             &*self.inner;
-        let tools = Tools { bundles, runs, environments, sources, analyser, scratches, egress };
+        let tools = Tools { bundles, runs, environments, sources, analyser, sandbox, egress };
         execution::run(tools, request)
     }
 
@@ -186,6 +219,11 @@ impl Runner {
         let gone = self.inner.environments.let_go().await;
         gone.inspect_err(|error| tracing::warn!(%error, "unused packages could not be removed"))
             .unwrap_or(0)
+    }
+
+    /// What the walls around runs are worth, as attacks on them show now.
+    pub async fn posture(&self) -> Result<Posture, NoProbe> {
+        self.inner.sandbox.probe(self.inner.analyser.pool()).await
     }
 
     /// The interpreter that runs workflows.
