@@ -144,7 +144,8 @@ class Supervisor:
         run = f"run-{self._count}"
         mine, theirs = socket.socketpair()
         reader, writer = os.pipe()
-        self.say({"op": "spawn", "run": run}, [theirs.fileno(), writer, *descriptors])
+        packet = {"op": "spawn", "run": run, "cell": None}
+        self.say(packet, [theirs.fileno(), writer, *descriptors])
         theirs.close()
         for descriptor in (writer, *descriptors):
             os.close(descriptor)

@@ -30,6 +30,11 @@ impl ChildAnalyser {
         Self { pool, turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
+    /// The zygotes whose children read.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     async fn ask(&self, path: &FilePath, source: &[u8]) -> Result<Analysis, AnalysisFailed> {
         let _turn = self.turns.acquire().await.map_err(|error| failed(&error))?;
         let file = MemFile::sealed("bifrost-source", source).map_err(|error| failed(&error))?;

@@ -17,7 +17,7 @@ use tokio::{io::Interest, net::UnixDatagram};
 /// Longest packet, in bytes.
 pub(crate) const MAX_PACKET: usize = 64 * 1024;
 /// Most descriptors beside one packet.
-const MAX_DESCRIPTORS: usize = 8;
+const MAX_DESCRIPTORS: usize = 16;
 
 /// The supervisor's end. Tokio has no type for sequenced packets and none for any descriptor that
 /// can be had without `unsafe`; to the kernel's event queue a datagram socket is the same.

@@ -123,6 +123,7 @@ async fn talk(
         listening: listening.as_mut(),
         deadline,
         cancel: &request.cancel,
+        cpu_seconds: crate::execution::cpu_seconds(request),
         replies: &reply,
     };
     let answer = Calls::new(request, tools.sources, tools.analyser, masking);

@@ -82,6 +82,11 @@ struct Inner {
 }
 
 impl Environments {
+    /// Where they all are.
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        self.inner.directories.root()
+    }
+
     pub(crate) fn open(
         data: &Path,
         python: Python,

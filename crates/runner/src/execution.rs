@@ -14,10 +14,10 @@ use crate::{
     outcome::outcome,
     output,
     request::NotStarted,
-    scratch::{Scratch, Scratches},
+    sandbox::{Room, Sandbox, Seat},
     sources::Sources,
     tools::socket_pair,
-    zygote::{Child, Pools, Wants},
+    zygote::{Child, Order, Pools, Wants},
 };
 use bytes::Bytes;
 use domain::{Scope, analysis::Analyser, network::AllowedHosts};
@@ -38,7 +38,7 @@ pub(crate) struct Tools<'a> {
     pub environments: &'a Environments,
     pub sources: &'a Sources,
     pub analyser: &'a dyn Analyser,
-    pub scratches: &'a Scratches,
+    pub sandbox: &'a Sandbox,
     pub egress: &'a Egress,
 }
 
@@ -63,12 +63,14 @@ pub(crate) struct Started {
 pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunReport, NotStarted> {
     let begun = Instant::now();
     check(&request)?;
-    let scratch = Arc::new(tools.scratches.make().map_err(NotStarted::Scratch)?);
-    let opening = opening(&request, &scratch)?;
+    let limits = limits(&request);
+    let room = Room { memory_mb: limits.memory_mb, processes: limits.processes };
+    let seat = Arc::new(tools.sandbox.seat(room).await.map_err(NotStarted::Seat)?);
+    let opening = opening(&request, limits, seat.scratch())?;
     let files = load(tools.bundles, &request).await?;
     let packages = packages(&tools, &request, &files).await;
     let loaded = Instant::now();
-    let mut started = start(&tools, &files, &packages, scratch).await?;
+    let mut started = start(&tools, &files, &packages, &seat).await?;
     drop(files);
     let way_out = WayOut::open(started.network.take(), policy(&tools, &request))?;
     let forked = Instant::now();
@@ -84,7 +86,9 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
         run: ended - forked,
         finish: ended.elapsed(),
     };
-    let outcome = outcome(held.ending, request.limits.timeout);
+    let memory = seat.ran_out_of_memory();
+    seat.over();
+    let outcome = outcome(held.ending, request.limits.timeout, memory);
     let Held { modules, logs, log_lines_lost, traffic, .. } = held;
     let modules = modules.modules;
     Ok(RunReport { outcome, modules, logs, log_lines_lost, traffic, timings })
@@ -104,7 +108,11 @@ fn check(request: &RunRequest) -> Result<(), NotStarted> {
 }
 
 /// The first frames to the child.
-fn opening(request: &RunRequest, scratch: &Scratch) -> Result<Vec<Bytes>, NotStarted> {
+fn opening(
+    request: &RunRequest,
+    limits: ChildLimits,
+    scratch: &str,
+) -> Result<Vec<Bytes>, NotStarted> {
     let inputs =
         large_frames(&request.inputs).map_err(|error| NotStarted::Inputs(error.to_string()))?;
     let start = StartRun {
@@ -125,8 +133,8 @@ fn opening(request: &RunRequest, scratch: &Scratch) -> Result<Vec<Bytes>, NotSta
             function: &request.entry.function,
             provider: request.entry.provider,
         },
-        limits: limits(request),
-        scratch: scratch.path(),
+        limits,
+        scratch,
         value: inputs.value,
         parts: inputs.parts,
     };
@@ -135,17 +143,22 @@ fn opening(request: &RunRequest, scratch: &Scratch) -> Result<Vec<Bytes>, NotSta
     Ok(frames)
 }
 
+/// The clock on the wall ends a run; this one is for want of another, and leaves room for a few
+/// threads.
+pub(crate) fn cpu_seconds(request: &RunRequest) -> u64 {
+    request.limits.timeout.as_secs().saturating_add(1).saturating_mul(4)
+}
+
+/// Most processes and threads of a run.
+const PROCESSES: u32 = 128;
+
 fn limits(request: &RunRequest) -> ChildLimits {
     ChildLimits {
         memory_mb: request.limits.memory_mb,
-        // The clock on the wall ends a run; this one is for a process that escaped from it, and
-        // leaves room for a few threads.
-        cpu_seconds: request.limits.timeout.as_secs().saturating_add(1).saturating_mul(4),
+        cpu_seconds: cpu_seconds(request),
         file_mb: 64,
         open_files: 256,
-        // The kernel counts all processes of the user, so it cannot be small before runs have
-        // users of their own.
-        processes: 4096,
+        processes: PROCESSES,
     }
 }
 
@@ -204,7 +217,7 @@ async fn start(
     tools: &Tools<'_>,
     files: &Files,
     packages: &ForRun,
-    scratch: Arc<Scratch>,
+    seat: &Arc<Seat>,
 ) -> Result<Started, NotStarted> {
     let (socket, theirs) = socket_pair()?;
     let (output, written) = output::pair()?;
@@ -219,7 +232,11 @@ async fn start(
     let ahead = environment.filter(|_| packages.ahead).map(chosen);
     let hides = |name: &str| bundles.iter().any(|bundle| bundle.offers(name));
     let wants = Wants { environment, ahead, hides: &hides };
-    let child = tools.runs.spawn(wants, &descriptors, Some(scratch)).await?;
+    let network = seat.network()?;
+    let directory = environment.map(|environment| environment.packages.as_path());
+    let pass = tools.sandbox.pass(seat, directory)?;
+    let order = Order { descriptors: &descriptors, seat, pass };
+    let child = tools.runs.spawn(wants, &order).await?;
     let warning = packages.warning.clone();
-    Ok(Started { child, socket, output, network: None, warning })
+    Ok(Started { child, socket, output, network, warning })
 }

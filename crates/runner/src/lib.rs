@@ -2,7 +2,7 @@
 //! sealed memory, heard through a socket, killed with everything it started.
 //!
 //! The way of one run, file by file: [`Runner::run`] → `execution` asks `bundles` for the two
-//! scopes' files (`bundle` has the layout) and `scratch` for a directory → `zygote` forks a child over
+//! scopes' files (`bundle` has the layout) and `sandbox` for an empty cell → `zygote` forks a child over
 //! the `control` channel →
 //! `conversation`: `listening` reads its `frames`, `calls` answers the SDK, `logs` and `output` keep what it says,
 //! without the secrets that `masking` knows
@@ -35,6 +35,7 @@ mod python;
 mod request;
 mod runner;
 mod runtime_files;
+pub mod sandbox;
 mod scratch;
 mod sources;
 mod tools;

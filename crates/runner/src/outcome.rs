@@ -23,15 +23,19 @@ pub(crate) struct Ending {
     pub end: End,
     /// How it went.
     pub exit: Exit,
+    /// Whether it had used up its processor time.
+    pub spent: bool,
     /// When its outcome was certain.
     pub known: Instant,
 }
 
-/// The number of the signal for too much processor time.
+const SIGKILL: i32 = 9;
+/// For too much processor time. The first process of a namespace does not get it, and is killed a
+/// second of processor time later.
 const SIGXCPU: i32 = 24;
 
 /// The outcome, once.
-pub(crate) fn outcome(ending: Ending, timeout: Duration) -> Outcome {
+pub(crate) fn outcome(ending: Ending, timeout: Duration, out_of_memory: bool) -> Outcome {
     match ending {
         Ending { stop: Some(Stop::TimedOut), .. } => {
             let message = format!("the run took longer than its limit of {}", seconds(timeout));
@@ -56,7 +60,13 @@ pub(crate) fn outcome(ending: Ending, timeout: Duration) -> Outcome {
             let message = "the process was ended because it closed its connection to the platform";
             failure(Status::Crashed, "Crashed", message.to_owned())
         }
-        Ending { end: End::Silence, exit: Exit::Signal(SIGXCPU), .. } => {
+        Ending { end: End::Silence, exit: Exit::Signal(SIGKILL), .. } if out_of_memory => {
+            let message = "the processes of the run took more memory than its limit".to_owned();
+            failure(Status::OutOfMemory, "MemoryError", message)
+        }
+        Ending {
+            end: End::Silence, exit: Exit::Signal(SIGXCPU | SIGKILL), spent: true, ..
+        } => {
             let message = "the run used more processor time than its limit".to_owned();
             failure(Status::TimedOut, "TimedOut", message)
         }
@@ -67,9 +77,9 @@ pub(crate) fn outcome(ending: Ending, timeout: Duration) -> Outcome {
 fn crashed(exit: Exit) -> Outcome {
     let message = match exit {
         Exit::Code(_) => format!("the process left without a result ({exit})"),
-        Exit::Signal(9) => format!(
-            "the process was killed by {exit}: by the system for want of memory, or by itself"
-        ),
+        Exit::Signal(SIGKILL) => {
+            format!("the process was killed by {exit}: by the system, or by itself")
+        }
         Exit::Signal(_) => format!("the process was killed by {exit}"),
         Exit::Lost => "the process was lost together with the runtime it came from".to_owned(),
     };

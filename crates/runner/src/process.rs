@@ -1,6 +1,6 @@
 //! Signals to processes this supervisor is responsible for.
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// Kills every process of the group; one that is gone is no error.
 pub(crate) fn kill_group(leader: i32) {
@@ -9,6 +9,16 @@ pub(crate) fn kill_group(leader: i32) {
         && error != rustix::io::Errno::SRCH
     {
         tracing::warn!(leader, %error, "a process group could not be killed");
+    }
+}
+
+/// Kills one process; one that is gone is no error.
+pub(crate) fn kill(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid)
+        && let Err(error) = kill_process(pid, Signal::KILL)
+        && error != rustix::io::Errno::SRCH
+    {
+        tracing::warn!(?pid, %error, "a process could not be killed");
     }
 }
 

@@ -135,9 +135,9 @@ pub enum NotStarted {
     /// Pipes, sockets or memory files could not be made.
     #[error("the system refused a descriptor: {0}; raise the limit of open files or run fewer")]
     System(#[from] std::io::Error),
-    /// There is nowhere for it to write.
-    #[error("its scratch directory could not be made: {0}; check the data directory's space")]
-    Scratch(std::io::Error),
+    /// There is no place for it to live in and to write to.
+    #[error("its place could not be made: {0}; check the data directory's space, and memory")]
+    Seat(std::io::Error),
     /// The inputs cannot be handed over; trying again will not help.
     #[error("the inputs cannot be handed over: {0}")]
     Inputs(String),

@@ -8,6 +8,7 @@ use crate::{
     environments::{EnvironmentOptions, Environments},
     execution::{self, Tools},
     runtime_files,
+    sandbox::{NoProbe, NoSandbox, Posture, Sandbox, SandboxOptions, Site},
     scratch::Scratches,
     sources::Sources,
     zygote::{Kind, Launch, Pool, Pools},
@@ -48,6 +49,8 @@ pub struct RunnerOptions {
     pub private_hosts: PrivateHosts,
     /// How packages are had.
     pub environments: EnvironmentOptions,
+    /// The users of runs.
+    pub sandbox: SandboxOptions,
 }
 
 impl RunnerOptions {
@@ -61,6 +64,7 @@ impl RunnerOptions {
             forks_per_zygote: 10_000,
             private_hosts: PrivateHosts::default(),
             environments: EnvironmentOptions::default(),
+            sandbox: SandboxOptions::default(),
         }
     }
 }
@@ -79,6 +83,9 @@ pub enum RunnerError {
         "no scratch directories can be made in `{0}`: {1}; check its path, space and permissions"
     )]
     Scratch(PathBuf, io::Error),
+    /// There are no places for runs.
+    #[error(transparent)]
+    Sandbox(#[from] NoSandbox),
     /// The Python side does not start.
     #[error(transparent)]
     Zygote(#[from] ZygoteFailed),
@@ -97,7 +104,7 @@ struct Inner {
     bundles: Bundles,
     sources: Sources,
     analyser: ChildAnalyser,
-    scratches: Scratches,
+    sandbox: Sandbox,
     egress: Egress,
 }
 
@@ -113,7 +120,12 @@ impl Runner {
         let environments = Environments::open(data, python.clone(), set, store.clone())
             .map_err(|error| RunnerError::Files(options.data_dir.clone(), error))?;
         let executable = python.executable.clone();
-        let launch = Launch { python: executable, runtime, environment: None };
+        let packages = environments.directory().to_owned();
+        let site =
+            Site { python: executable.clone(), runtime: runtime.clone(), packages, scratches };
+        let sandbox = Sandbox::open(options.sandbox, site).await?;
+        let launch =
+            Launch { python: executable, runtime, environment: None, sandbox: sandbox.clone() };
         let tools = Arc::new(Pool::new(Kind::Tools, launch.clone(), options.forks_per_zygote));
         let runs = Arc::new(Pools::new(launch, options.forks_per_zygote));
         tokio::try_join!(runs.ready(), tools.ready())?;
@@ -124,7 +136,7 @@ impl Runner {
         let analyser = ChildAnalyser::new(tools);
         let egress = Egress::new(options.private_hosts);
         let inner =
-            Inner { python, runs, environments, bundles, sources, analyser, scratches, egress };
+            Inner { python, runs, environments, bundles, sources, analyser, sandbox, egress };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -136,9 +148,9 @@ impl Runner {
         &self,
         request: RunRequest,
     ) -> impl Future<Output = Result<RunReport, NotStarted>> + Send {
-        let Inner { runs, environments, bundles, sources, analyser, scratches, egress, .. } =
+        let Inner { runs, environments, bundles, sources, analyser, sandbox, egress, .. } =
             &*self.inner;
-        let tools = Tools { bundles, runs, environments, sources, analyser, scratches, egress };
+        let tools = Tools { bundles, runs, environments, sources, analyser, sandbox, egress };
         execution::run(tools, request)
     }
 
@@ -186,6 +198,11 @@ impl Runner {
         let gone = self.inner.environments.let_go().await;
         gone.inspect_err(|error| tracing::warn!(%error, "unused packages could not be removed"))
             .unwrap_or(0)
+    }
+
+    /// What the walls around runs are worth, as attacks on them show now.
+    pub async fn posture(&self) -> Result<Posture, NoProbe> {
+        self.inner.sandbox.probe(self.inner.analyser.pool()).await
     }
 
     /// The interpreter that runs workflows.

@@ -29,7 +29,10 @@ pub(crate) fn lay_out(dir: &Path) -> io::Result<PathBuf> {
     let made = tempfile::Builder::new().prefix("new-").tempdir_in(&parent)?;
     for (path, content) in &files {
         let file = made.path().join(path);
-        fs::create_dir_all(file.parent().unwrap_or(made.path()))?;
+        let above = file.parent().unwrap_or(made.path());
+        fs::create_dir_all(above)?;
+        // Runs are other users, whatever the mask of the server is.
+        fs::set_permissions(above, fs::Permissions::from_mode(0o755))?;
         fs::write(&file, content)?;
         fs::set_permissions(&file, fs::Permissions::from_mode(0o444))?;
     }

@@ -13,6 +13,7 @@ use rustix::{fs::Mode, io::Errno};
 use std::{
     ffi::CString,
     io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{
         atomic::{AtomicU64, Ordering},
@@ -38,6 +39,15 @@ pub(crate) struct Scratch {
     remover: Sender<CString>,
 }
 
+/// The directory of a cell, removed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Within {
+    path: String,
+    name: String,
+    owner: Option<u32>,
+    remover: Sender<CString>,
+}
+
 impl Scratches {
     /// Claims a directory under `data` and begins to remove those of runners that are gone.
     pub(crate) fn open(data: &Path) -> io::Result<Self> {
@@ -55,13 +65,38 @@ impl Scratches {
         Ok(Self { directory, next: AtomicU64::new(1), remover })
     }
 
-    /// A new, empty directory that only this user may enter.
-    pub(crate) fn make(&self) -> io::Result<Scratch> {
+    /// A new, empty directory that only its owner may enter; with `within` it is of that cell.
+    pub(crate) fn make(&self, within: Option<&Within>) -> io::Result<Scratch> {
         // Short: a Unix socket in it must fit into 107 bytes.
-        let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let name = within.map_or(number.to_string(), |within| format!("{}/{number}", within.name));
         let path = format!("{}/{name}", self.directory.display());
         rustix::fs::mkdir(&path, Mode::RWXU)?;
-        Ok(Scratch { path, name, remover: self.remover.clone() })
+        let scratch = Scratch { path, name, remover: self.remover.clone() };
+        if let Some(owner) = within.and_then(|within| within.owner) {
+            std::os::unix::fs::lchown(&scratch.path, Some(owner), Some(owner))?;
+        }
+        Ok(scratch)
+    }
+
+    /// A directory for the scratch directories of a cell, whose runs are this user.
+    pub(crate) fn within(&self, cell: u32, owner: Option<u32>) -> io::Result<Within> {
+        let name = format!("c{cell}");
+        let path = self.public(&name)?;
+        Ok(Within { path, name, owner, remover: self.remover.clone() })
+    }
+
+    /// An empty directory on which the roots of cells are put together.
+    pub(crate) fn directory_for_roots(&self) -> io::Result<PathBuf> {
+        Ok(PathBuf::from(self.public("root")?))
+    }
+
+    fn public(&self, name: &str) -> io::Result<String> {
+        let path = format!("{}/{name}", self.directory.display());
+        rustix::fs::mkdir(&path, Mode::RWXU)?;
+        // Whatever the mask of the server is.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
+        Ok(path)
     }
 }
 
@@ -72,16 +107,33 @@ impl Scratch {
     }
 }
 
+impl Within {
+    /// Absolute.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Nearly every run leaves it empty.
-        if let Err(error) = rustix::fs::rmdir(&self.path)
-            && error != Errno::NOENT
-            && let Ok(name) = CString::new(self.name.as_str())
-        {
-            // Without the thread the process is about to end; the next runner removes it.
-            let _ending = self.remover.send(name);
-        }
+        remove_soon(&self.path, &self.name, &self.remover);
+    }
+}
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        remove_soon(&self.path, &self.name, &self.remover);
+    }
+}
+
+fn remove_soon(path: &str, name: &str, remover: &Sender<CString>) {
+    // Nearly every run leaves it empty.
+    if let Err(error) = rustix::fs::rmdir(path)
+        && error != Errno::NOENT
+        && let Ok(name) = CString::new(name)
+    {
+        // Without the thread the process is about to end; the next runner removes it.
+        let _ending = remover.send(name);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::{
     frames::{self, BadFrame, ChildLimits, Incoming, Joining, Large, Outgoing},
-    zygote::{Exit, Pool, SpawnFailed},
+    sandbox::Room,
+    zygote::{Exit, Order, Pool, SpawnFailed},
 };
 use bytes::Bytes;
 use domain::execution::Failure;
@@ -12,6 +13,7 @@ use std::{
     fs::OpenOptions,
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
     time::Duration,
 };
 use tokio::net::UnixStream;
@@ -20,7 +22,9 @@ use tokio_util::codec::Framed;
 /// A source that makes the compiler eat all memory must not take the server with it. This is far
 /// more than the largest allowed file takes.
 pub(crate) const LIMITS: ChildLimits =
-    ChildLimits { memory_mb: 512, cpu_seconds: 60, file_mb: 512, open_files: 64, processes: 4096 };
+    ChildLimits { memory_mb: 512, cpu_seconds: 60, file_mb: 512, open_files: 64, processes: 16 };
+
+const ROOM: Room = Room { memory_mb: LIMITS.memory_mb, processes: LIMITS.processes };
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -57,12 +61,17 @@ pub(crate) async fn ask(
     let (ours, theirs) = socket_pair()?;
     // Nobody reads what such a child prints, and a full pipe would stop it.
     let silence = OpenOptions::new().write(true).open("/dev/null")?;
+    // Nothing of the source is run, but what reads it was not written to be attacked.
+    let seat = Arc::new(pool.sandbox().seat(ROOM).await?);
     let mut child = {
         let own = [theirs.as_fd(), silence.as_fd(), with];
         let descriptors: Vec<_> = own.into_iter().chain(more).collect();
-        pool.spawn(&descriptors, None).await?
+        let pass = pool.sandbox().pass(&seat, None)?;
+        pool.spawn(&Order { descriptors: &descriptors, seat: &seat, pass }).await?
     };
-    drop(theirs);
+    // Nobody serves its way out.
+    seat.over();
+    drop((theirs, seat));
     let talk = converse(ours, question);
     match tokio::time::timeout(limit, talk).await {
         Err(_) => Err(NoAnswer::Died(format!("took longer than {} seconds", limit.as_secs()))),

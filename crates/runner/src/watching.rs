@@ -30,12 +30,14 @@ pub(crate) struct Watch<'a, L> {
     pub listening: Pin<&'a mut Fuse<L>>,
     pub deadline: Instant,
     pub cancel: &'a CancellationToken,
+    /// Seconds of processor time after which the kernel kills it.
+    pub cpu_seconds: u64,
     /// Frames to the child.
     pub replies: &'a mpsc::Sender<Vec<Bytes>>,
 }
 
 impl<L: Future<Output = End>> Watch<'_, L> {
-    /// Until the child is reaped and nothing of its process group is left.
+    /// Until the child is reaped and nothing it has started is left.
     pub(crate) async fn watch(mut self) -> Ending {
         let cancel = self.cancel.clone();
         tokio::select! {
@@ -43,7 +45,7 @@ impl<L: Future<Output = End>> Watch<'_, L> {
             end = &mut self.listening => self.after_end(end).await,
             exit = self.child.exited() => {
                 let end = self.rest().await;
-                Ending { stop: None, end, exit, known: Instant::now() }
+                self.ending(None, end, exit, Instant::now())
             }
             () = cancel.cancelled() => self.stop(Stop::Cancelled).await,
             () = sleep_until(self.deadline) => self.stop(Stop::TimedOut).await,
@@ -53,7 +55,8 @@ impl<L: Future<Output = End>> Watch<'_, L> {
     async fn after_end(&mut self, end: End) -> Ending {
         let known = Instant::now();
         if let End::Broken(_) = end {
-            return Ending { stop: None, end, exit: self.kill().await, known };
+            let exit = self.kill().await;
+            return self.ending(None, end, exit, known);
         }
         // One that closed its socket may be about to go: how it does tells what happened.
         let (end, exit) = match (timeout(GRACE, self.child.exited()).await, end) {
@@ -61,7 +64,13 @@ impl<L: Future<Output = End>> Watch<'_, L> {
             (Err(_), End::Silence) => (End::HungUp, self.kill().await),
             (Err(_), end) => (end, self.kill().await),
         };
-        Ending { stop: None, end, exit, known }
+        self.ending(None, end, exit, known)
+    }
+
+    fn ending(&self, stop: Option<Stop>, end: End, exit: Exit, known: Instant) -> Ending {
+        // Far below the 2^53 that are exact.
+        let spent = self.child.cpu() >= self.cpu_seconds as f64;
+        Ending { stop, end, exit, spent, known }
     }
 
     /// Asks it to go, and kills it if it does not.
@@ -75,7 +84,7 @@ impl<L: Future<Output = End>> Watch<'_, L> {
             None => self.kill().await,
         };
         let end = self.rest().await;
-        Ending { stop: Some(stop), end, exit, known }
+        self.ending(Some(stop), end, exit, known)
     }
 
     /// Kills its whole process group and waits until that is done.
@@ -84,7 +93,9 @@ impl<L: Future<Output = End>> Watch<'_, L> {
         if let Some(exit) = self.exit_while_listening(REAP).await {
             return exit;
         }
-        tracing::error!("a zygote does not report a killed child; its group is killed directly");
+        tracing::error!(
+            "a zygote does not report a killed child; it is killed with all of its children"
+        );
         self.child.kill_directly();
         Exit::Lost
     }

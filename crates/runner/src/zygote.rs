@@ -8,10 +8,10 @@ mod pools;
 
 pub use child::SpawnFailed;
 pub(crate) use child::{Child, Exit};
-pub(crate) use pool::{Kind, Launch, Pool, Warm};
+pub(crate) use pool::{Kind, Launch, Order, Pool, Warm};
 pub(crate) use pools::{Pools, Wants};
 
-use crate::{control::Control, scratch::Scratch};
+use crate::{control::Control, sandbox::Seat};
 use events::{Event, Notice, Ready};
 use memory::Processes;
 use serde_json::json;
@@ -63,10 +63,9 @@ struct Shared {
 }
 
 struct Entry {
-    pid: Option<i32>,
     events: mpsc::UnboundedSender<Event>,
-    /// Removed with the entry, which stays until the child is reaped, whoever still waits for it.
-    scratch: Option<Arc<Scratch>>,
+    /// Stays with the entry until the child is reaped, whoever still waits for it.
+    seat: Arc<Seat>,
 }
 
 impl Zygote {
@@ -78,7 +77,9 @@ impl Zygote {
     ) -> Result<Arc<Self>, ZygoteFailed> {
         let failed = |error| ZygoteFailed::Start(launch.python.clone(), error);
         let (control, theirs) = Control::pair().map_err(failed)?;
-        let process = launch.command(kind, theirs, ahead).spawn().map_err(failed)?;
+        let mut command = launch.command(kind, theirs, ahead).map_err(failed)?;
+        let process = command.spawn().map_err(failed)?;
+        drop(command);
         let ready = tokio::time::timeout(START_LIMIT, events::ready(&control)).await;
         let ready = ready.unwrap_or_else(|_| Err("nothing within 30 seconds".to_owned()));
         let Ready { python, tag, packages } = ready.map_err(ZygoteFailed::NotReady)?;
@@ -112,24 +113,24 @@ impl Zygote {
 
     /// Itself and its children.
     pub(crate) fn processes(&self) -> Processes {
-        let children = self.shared.children().values().filter_map(|entry| entry.pid).collect();
-        Processes { zygotes: self.shared.pid.into_iter().collect(), children }
+        self.shared.pid.map(Processes::below).unwrap_or_default()
     }
 
-    /// Asks for a child that holds these descriptors.
+    /// Asks for a child.
     pub(crate) async fn spawn(
         self: &Arc<Self>,
         run: String,
-        descriptors: &[BorrowedFd<'_>],
-        scratch: Option<Arc<Scratch>>,
+        order: &Order<'_>,
     ) -> Result<Child, SpawnFailed> {
         let (sender, events) = mpsc::unbounded_channel();
-        let entry = Entry { pid: None, events: sender, scratch };
+        let entry = Entry { events: sender, seat: order.seat.clone() };
         self.shared.children().insert(run.clone(), entry);
         self.shared.forks.fetch_add(1, Ordering::Relaxed);
-        let packet = json!({"op": "spawn", "run": run}).to_string();
+        let packet = json!({"op": "spawn", "run": run, "cell": order.pass.packet()}).to_string();
+        let descriptors: Vec<_> =
+            order.descriptors.iter().copied().chain(order.pass.descriptors()).collect();
         let child = Child::new(run, self.clone(), events);
-        match self.shared.control.send(packet.as_bytes(), descriptors).await {
+        match self.shared.control.send(packet.as_bytes(), &descriptors).await {
             Ok(()) if !self.is_gone() => Ok(child),
             Ok(()) => {
                 child.forget();
@@ -153,6 +154,10 @@ impl Zygote {
         tracing::error!("a zygote does not answer; it is replaced");
         self.shared.gone.store(true, Ordering::Release);
         self.shared.control.close();
+    }
+
+    fn kill_all(&self) {
+        self.shared.kill_all();
     }
 
     fn kill(&self, run: &str, signal: i32) -> io::Result<()> {
@@ -203,17 +208,17 @@ impl Shared {
     fn pass_on(&self, notice: Notice) {
         let run = notice.run;
         match notice.event {
-            Event::Exited(_) | Event::ForkFailed(_) => {
+            Event::Exited { .. } | Event::ForkFailed(_) => {
                 let entry = self.children().remove(&run);
-                if let Some(Entry { events, scratch, .. }) = entry {
-                    drop(scratch);
+                if let Some(Entry { events, seat }) = entry {
+                    seat.reaped();
+                    drop(seat);
                     // A run that was given up has nobody to tell.
                     let _given_up = events.send(notice.event);
                 }
             }
-            Event::Forked(pid) => {
-                if let Some(entry) = self.children().get_mut(&run) {
-                    entry.pid = Some(pid);
+            Event::Forked => {
+                if let Some(entry) = self.children().get(&run) {
                     let _given_up = entry.events.send(notice.event);
                 }
             }
@@ -221,20 +226,28 @@ impl Shared {
         }
     }
 
-    /// The zygote is gone: nobody else will kill or reap what it forked. A zygote that leaves
-    /// in order has done so itself; one that was killed has not.
+    /// Kills the zygote, and with it every process below: it is the first of their namespace.
+    fn kill_all(&self) {
+        self.gone.store(true, Ordering::Release);
+        self.pid.into_iter().for_each(crate::process::kill_group);
+    }
+
+    /// The zygote is gone, and what it forked with it. Nobody saw how: their cells are not used again.
     fn lose_children(&self) {
+        self.kill_all();
         for (_, entry) in self.children().drain() {
-            if let Some(pid) = entry.pid {
-                crate::process::kill_group(pid);
-            }
             let _given_up = entry.events.send(Event::Lost);
         }
     }
 }
 
 impl Launch {
-    fn command(&self, kind: Kind, channel: OwnedFd, ahead: &[String]) -> tokio::process::Command {
+    fn command(
+        &self,
+        kind: Kind,
+        channel: OwnedFd,
+        ahead: &[String],
+    ) -> io::Result<tokio::process::Command> {
         let directory = self.runtime.to_string_lossy();
         let quoted = serde_json::Value::from(directory.as_ref());
         let script = format!(
@@ -242,7 +255,8 @@ impl Launch {
              from bifrost_runtime.zygote import main; main()"
         );
         let mut command = tokio::process::Command::new(&self.python);
-        command.args(["-I", "-S", "-c", &script, kind.as_str()]);
+        let walls = self.sandbox.walls();
+        command.args(["-I", "-S", "-c", &script, kind.as_str(), "--walls", walls.argument()]);
         if let Some(environment) = &self.environment {
             command.arg("--packages").arg(&environment.packages).args(ahead);
         }
@@ -250,10 +264,10 @@ impl Launch {
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(channel))
-            .stdout(Stdio::null())
+            .stdout(walls.output()?)
             .stderr(Stdio::inherit())
             .process_group(0)
             .kill_on_drop(true);
-        command
+        Ok(command)
     }
 }

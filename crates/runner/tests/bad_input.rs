@@ -6,14 +6,13 @@ mod support;
 use domain::execution::Status;
 use serde_json::json;
 use std::time::{Duration, Instant};
-use support::{Stage, eventually, failed, lives, result, stage};
+use support::{MARKED, Stage, eventually, failed, lives, parent, pids, result, stage};
 
-/// A run that writes the pids of what it started into a file before it goes on.
+/// A run whose processes can be found once it has told.
 fn with_pids(body: &str) -> String {
     format!(
-        "
+        "{MARKED}
 import os, signal, sys, time, threading
-from bifrost import files
 
 def sleep():
     while True:
@@ -23,11 +22,6 @@ def run():
     {body}
 "
     )
-}
-
-async fn pids(stage: &Stage) -> Vec<i64> {
-    let text = stage.world.read(stage.world.acme, "pids").await.unwrap_or_default();
-    text.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }
 
 async fn still_works(stage: &Stage) {
@@ -40,24 +34,26 @@ async fn a_timeout_kills_the_whole_group() {
     let source = with_pids(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = os.fork() or sleep()
-    files.write('pids', f'{os.getpid()} {child}')
+    tell()
     sleep()",
     );
+    stage.world.write(stage.world.acme, "main.py", &source).await;
+    let mut request = stage.request(stage.world.acme).await;
+    request.limits.timeout = Duration::from_secs(1);
     let begun = Instant::now();
-    let report =
-        stage.run_with(&source, |request| request.limits.timeout = Duration::from_secs(1)).await;
+    let seen = eventually("both run", async || pids(&stage).await.len() == 2);
+    let (report, ()) = tokio::join!(stage.runner.run(request), seen);
+    let report = report.unwrap();
     assert!(failed(&report, Status::TimedOut).message.contains("1 second"));
     assert!(begun.elapsed() < Duration::from_secs(8));
-    let pids = pids(&stage).await;
-    assert_eq!(pids.len(), 2);
-    eventually("all of the group is gone", async || !pids.iter().any(|pid| lives(*pid))).await;
+    assert_eq!(support::pids(&stage).await, Vec::<i64>::new());
     still_works(&stage).await;
 }
 
 #[tokio::test]
 async fn a_cancelled_run_ends_as_cancelled() {
     let stage = stage().await;
-    let source = with_pids("files.write('pids', str(os.getpid()))\n    sleep()");
+    let source = with_pids("tell()\n    sleep()");
     stage.world.write(stage.world.acme, "main.py", &source).await;
     let request = stage.request(stage.world.acme).await;
     let cancel = request.cancel.clone();
@@ -67,14 +63,14 @@ async fn a_cancelled_run_ends_as_cancelled() {
     };
     let (report, ()) = tokio::join!(stage.runner.run(request), stop);
     assert_eq!(failed(&report.unwrap(), Status::Cancelled).kind, "Cancelled");
-    assert!(!lives(pids(&stage).await[0]));
+    assert_eq!(pids(&stage).await, Vec::<i64>::new());
     still_works(&stage).await;
 }
 
 #[tokio::test]
 async fn a_dropped_run_leaves_no_process() {
     let stage = stage().await;
-    let source = with_pids("files.write('pids', str(os.getpid()))\n    sleep()");
+    let source = with_pids("tell()\n    sleep()");
     stage.world.write(stage.world.acme, "main.py", &source).await;
     let request = stage.request(stage.world.acme).await;
     let seen = eventually("it runs", async || !pids(&stage).await.is_empty());
@@ -82,8 +78,7 @@ async fn a_dropped_run_leaves_no_process() {
         report = stage.runner.run(request) => panic!("{report:?}"),
         () = seen => {}
     }
-    let pid = pids(&stage).await[0];
-    eventually("it is gone", async || !lives(pid)).await;
+    eventually("it is gone", async || pids(&stage).await.is_empty()).await;
     still_works(&stage).await;
 }
 
@@ -169,12 +164,12 @@ async fn an_escaped_daemon_does_not_hold_the_run() {
 #[tokio::test]
 async fn a_killed_zygote_costs_its_runs_and_is_replaced() {
     let stage = stage().await;
-    let source = with_pids("files.write('pids', f'{os.getppid()} {os.getpid()}')\n    sleep()");
+    let source = with_pids("tell()\n    sleep()");
     stage.world.write(stage.world.acme, "main.py", &source).await;
     let request = stage.request(stage.world.acme).await;
     let kill = async {
         eventually("it runs", async || !pids(&stage).await.is_empty()).await;
-        let zygote = pids(&stage).await[0].to_string();
+        let zygote = parent(pids(&stage).await[0]).to_string();
         assert!(
             std::process::Command::new("kill").args(["-9", &zygote]).status().unwrap().success()
         );
@@ -182,8 +177,7 @@ async fn a_killed_zygote_costs_its_runs_and_is_replaced() {
     let (report, ()) = tokio::join!(stage.runner.run(request), kill);
     let report = report.unwrap();
     assert!(failed(&report, Status::Crashed).message.contains("lost"), "{report:?}");
-    let pid = pids(&stage).await[1];
-    eventually("its child is gone", async || !lives(pid)).await;
+    eventually("its child is gone", async || pids(&stage).await.is_empty()).await;
     still_works(&stage).await;
 }
 
@@ -191,31 +185,32 @@ async fn a_killed_zygote_costs_its_runs_and_is_replaced() {
 async fn the_child_holds_nothing_that_is_not_its_own() {
     let stage = stage().await;
     let source = "
-import os
+import os, stat
 def run():
     links = {}
-    for number in os.listdir('/proc/self/fd'):
+    for number in range(1024):
         try:
-            links[number] = os.readlink(f'/proc/self/fd/{number}')
-        except FileNotFoundError:
-            pass
+            mode = os.fstat(number).st_mode
+        except OSError:
+            continue
+        # There is no `/proc`: what a descriptor is, is seen by its kind.
+        kinds = {'null': stat.S_ISCHR, 'pipe': stat.S_ISFIFO, 'socket': stat.S_ISSOCK, 'file': stat.S_ISREG}
+        links[number] = [name for name, test in kinds.items() if test(mode)][0]
     return [dict(os.environ), links]
 ";
     let seen = result(&stage.run(source).await);
     for name in seen[0].as_object().unwrap().keys() {
-        assert!(
-            ["HOME", "LANG", "LC_CTYPE", "PATH", "TMPDIR", "TZ"].contains(&name.as_str()),
-            "{name}"
-        );
+        let own = ["HOME", "LANG", "LC_CTYPE", "PATH", "TMPDIR", "TZ"].contains(&name.as_str());
+        assert!(own || name.to_ascii_lowercase().ends_with("_proxy"), "{name}");
     }
     for (number, target) in seen[1].as_object().unwrap() {
         let target = target.as_str().unwrap();
         let own = match number.as_str() {
-            "0" => target == "/dev/null",
-            "1" | "2" => target.starts_with("pipe:"),
-            "3" => target.starts_with("socket:"),
-            // Before Python 3.13 a mapping keeps a descriptor of its own.
-            _ => target.starts_with("/memfd:bifrost-"),
+            "0" => target == "null",
+            "1" | "2" => target == "pipe",
+            "3" => target == "socket",
+            // Before Python 3.13 a mapping of the bundles keeps a descriptor of its own.
+            _ => target == "file",
         };
         assert!(own, "{number} is {target}");
     }
@@ -225,7 +220,7 @@ def run():
 #[tokio::test]
 async fn nothing_is_left_when_the_runner_goes() {
     let stage = stage().await;
-    let source = with_pids("files.write('pids', f'{os.getppid()} {os.getpid()}')\n    sleep()");
+    let source = with_pids("tell()\n    sleep()");
     stage.world.write(stage.world.acme, "main.py", &source).await;
     let request = stage.request(stage.world.acme).await;
     let seen = eventually("it runs", async || !pids(&stage).await.is_empty());
@@ -233,7 +228,8 @@ async fn nothing_is_left_when_the_runner_goes() {
         report = stage.runner.run(request) => panic!("{report:?}"),
         () = seen => {}
     }
-    let pids = pids(&stage).await;
+    let run = pids(&stage).await[0];
+    let pids = [run, parent(run), parent(parent(run))];
     drop(stage);
     eventually("all are gone", async || !pids.iter().any(|pid| lives(*pid))).await;
 }

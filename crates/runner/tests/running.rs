@@ -93,7 +93,7 @@ async fn ends_that_are_no_result() {
     assert_eq!(failed(&report, Status::Failed).kind, "SystemExit");
     let report = stage.run("import os\ndef run(): os._exit(7)").await;
     assert!(failed(&report, Status::Crashed).message.contains("exit code 7"));
-    let report = stage.run("import os\ndef run(): os.kill(os.getpid(), 11)").await;
+    let report = stage.run("import ctypes\ndef run(): ctypes.string_at(0)").await;
     assert!(failed(&report, Status::Crashed).message.contains("SIGSEGV"));
     let report = stage.run("def run(): return {1, 2}").await;
     assert_eq!(failed(&report, Status::Failed).kind, "ResultError");
@@ -237,14 +237,12 @@ async fn a_request_for_another_organization_than_its_access_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_knows_where_its_organization_is() {
     let stage = stage().await;
-    let source = "import os, subprocess, sys, time
+    let source = "import os, time
 from bifrost import context
 def run():
     it = context.organization
     there = [it.timezone, it.currency, it.locale] if it else None
-    other = subprocess.check_output(
-        [sys.executable, '-c', 'import time; print(time.localtime(0).tm_hour)'])
-    return [there, os.environ['TZ'], time.localtime(0).tm_hour, int(other)]
+    return [there, os.environ['TZ'], time.localtime(0).tm_hour]
 ";
     let regional = |timezone: &str| Regional {
         timezone: timezone.to_owned(),
@@ -253,12 +251,12 @@ def run():
     };
     let report = stage.run_with(source, |it| it.regional = regional("Europe/Vienna")).await;
     let there = json!(["Europe/Vienna", "EUR", "de-AT"]);
-    assert_eq!(result(&report), json!([there, "Europe/Vienna", 1, 1]));
+    assert_eq!(result(&report), json!([there, "Europe/Vienna", 1]));
     // The next one starts afresh, and Global has a clock but is nowhere.
     assert_eq!(result(&stage.run(source).await)[1], "UTC");
     stage.world.write(Scope::Global, "main.py", source).await;
     let mut request = stage.request(Scope::Global).await;
     request.regional = regional("Asia/Tokyo");
     let report = stage.runner.run(request).await.unwrap();
-    assert_eq!(result(&report), json!([null, "Asia/Tokyo", 9, 9]));
+    assert_eq!(result(&report), json!([null, "Asia/Tokyo", 9]));
 }

@@ -12,7 +12,7 @@ use std::{
     process::{Command, Stdio},
     time::Duration,
 };
-use support::{Stage, eventually, failed, result, stage, stage_with};
+use support::{MARKED, Stage, eventually, failed, parent, pids, result, stage, stage_with};
 
 /// Names the data directory of the runner that is to be killed.
 const DATA: &str = "BIFROST_TEST_DATA";
@@ -61,8 +61,10 @@ fn left(data: &Path) -> Vec<PathBuf> {
     let list = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten();
     list(&data.join("scratch"))
         .flat_map(|runner| list(&runner.path()).collect::<Vec<_>>())
+        // The directory of each cell is there as long as the cell.
+        .filter(|cell| cell.file_name().to_string_lossy().starts_with('c'))
+        .flat_map(|cell| list(&cell.path()).collect::<Vec<_>>())
         .map(|run| run.path())
-        .filter(|path| path.file_name().unwrap() != "lock")
         .collect()
 }
 
@@ -108,7 +110,7 @@ async fn whatever_a_run_leaves_is_removed_and_nothing_else() {
     nothing_left(data).await;
     for (body, status) in [
         ("raise ValueError", Status::Failed),
-        ("os.kill(os.getpid(), signal.SIGKILL)", Status::Crashed),
+        ("import ctypes; ctypes.string_at(0)", Status::Crashed),
         ("os.chdir('/')\n    os.rmdir(tempfile.mkdtemp())\n    os._exit(3)", Status::Crashed),
     ] {
         failed(&stage.run(&leaving(&outside, body)).await, status);
@@ -134,8 +136,15 @@ async fn a_dropped_run_and_one_that_lost_its_zygote_leave_nothing() {
         () = eventually("it has written", ready) => {}
     }
     nothing_left(data).await;
-    let source = leaving(&outside, "os.kill(os.getppid(), signal.SIGKILL)\n    time.sleep(60)");
-    failed(&stage.run(&source).await, Status::Crashed);
+    let source = MARKED.to_owned() + &leaving(&outside, "tell()\n    time.sleep(60)");
+    let kill = async {
+        eventually("it runs", async || !pids(&stage).await.is_empty()).await;
+        let zygote = parent(pids(&stage).await[0]).to_string();
+        let killed = Command::new("kill").args(["-9", &zygote]).status();
+        assert!(killed.unwrap().success());
+    };
+    let (report, ()) = tokio::join!(stage.run(&source), kill);
+    failed(&report, Status::Crashed);
     nothing_left(data).await;
     untouched(&outside);
 }
@@ -167,7 +176,7 @@ async fn without_a_place_nothing_runs_and_the_reason_is_said() {
     fs::rename(&scratch, scratch.with_extension("away")).unwrap();
     let request = stage.request(stage.world.acme).await;
     let error = stage.runner.run(request).await.unwrap_err();
-    assert!(matches!(error, runner::NotStarted::Scratch(_)), "{error}");
+    assert!(matches!(error, runner::NotStarted::Seat(_)), "{error}");
 }
 
 /// Not a test: the process that [`a_killed_runner_is_cleaned_up_after`] kills.

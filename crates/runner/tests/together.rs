@@ -6,7 +6,7 @@ mod support;
 use domain::{FilePath, Scope};
 use futures_util::future::join_all;
 use serde_json::json;
-use support::{eventually, result, stage, stage_with};
+use support::{MARKED, eventually, parent, pids, result, stage, stage_with};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_runs_at_once() {
@@ -29,11 +29,18 @@ async fn fifty_runs_at_once() {
 #[tokio::test]
 async fn a_worn_out_zygote_is_replaced_while_its_runs_go_on() {
     let stage = stage_with(|options| options.forks_per_zygote = 3).await;
-    let source = "import os\ndef run(): return os.getppid()";
-    stage.world.write(stage.world.acme, "main.py", source).await;
     let mut zygotes = Vec::new();
-    for _ in 0..7 {
-        zygotes.push(result(&stage.run(source).await).as_i64().unwrap());
+    for round in 0..7 {
+        let go = format!("go{round}");
+        let wait = format!("while not files.exists('{go}'): time.sleep(0.01)");
+        let source = format!("{MARKED}import time\ndef run():\n    tell()\n    {wait}");
+        let look = async {
+            eventually("it runs", async || !pids(&stage).await.is_empty()).await;
+            zygotes.push(parent(pids(&stage).await[0]));
+            stage.world.write(stage.world.acme, &go, "").await;
+        };
+        let (report, ()) = tokio::join!(stage.run(&source), look);
+        assert!(result(&report).is_null());
     }
     assert!(zygotes[..3].iter().all(|pid| *pid == zygotes[0]), "{zygotes:?}");
     assert!(zygotes[3..6].iter().all(|pid| *pid == zygotes[3]), "{zygotes:?}");

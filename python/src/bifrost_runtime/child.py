@@ -20,17 +20,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .walls import Walls
+
 SOCKET = 3
 _MODULES_PER_FRAME = 200  # paths are at most a kilobyte: well below the limit of a frame
 
 
-def main(descriptors: list[int]) -> None:
+def main(
+    descriptors: list[int], walls: Walls | None = None, cell: dict[str, Any] | None = None
+) -> None:
     """Do what the start frame says. Never returns."""
     status = 70
     try:
+        if walls is not None and cell is not None:
+            descriptors = walls.enter(cell, descriptors)
         others = _renumber(descriptors)
         os.setsid()
         os.umask(0o077)
+        if walls is not None and cell is not None:
+            walls.close(cell, others)
         stream = protocol.FrameStream(SOCKET)
         start = stream.receive()
         role = start.get("role")
@@ -185,6 +193,10 @@ def _tool(
 
             bundle = Bundle(map_descriptor(descriptors[0]), "org")
             text = str(compile_entries(bundle, value, descriptors[1]))
+        elif role == "probe":
+            from .probe import attack
+
+            text = protocol.to_json(attack(value))
         else:
             raise protocol.FrameError(f"there is no role {role!r}")
         frames = protocol.value_frames("result", text)

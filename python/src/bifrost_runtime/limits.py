@@ -13,6 +13,9 @@ _MEBIBYTE = 1 << 20
 _RESERVED = 1 << 30  # what threads reserve and do not use
 _FOR_THE_REPORT = 64 << 20  # what is left to say that memory ran out
 
+measure: int | None = None
+"""`/proc/self/statm`, opened by who has left `/proc` behind since."""
+
 
 def apply(limits: dict[str, Any]) -> None:
     """Set the limits of a start frame; one that is left out or null stays as it is."""
@@ -38,8 +41,12 @@ def _limit_memory(memory: int) -> None:
     measure, because each thread reserves 64 MiB that it does not use; it is limited more widely,
     for memory that is shared and so not counted by the first.
     """
-    with open("/proc/self/statm", "rb", buffering=0) as file:
-        pages = [int(each) for each in file.read(256).split()]
+    global measure
+    if measure is None:
+        measure = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    pages = [int(each) for each in os.pread(measure, 256, 0).split()]
+    os.close(measure)
+    measure = None
     page = os.sysconf("SC_PAGE_SIZE")
     _set(resource.RLIMIT_DATA, pages[5] * page + memory, _FOR_THE_REPORT)
     _set(resource.RLIMIT_AS, pages[0] * page + 2 * memory + _RESERVED, _FOR_THE_REPORT)

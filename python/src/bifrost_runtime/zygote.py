@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .walls import Walls
+
 CONTROL = 0
 PACKET_LIMIT = 64 << 10
 _DESCRIPTORS_LIMIT = 16
@@ -31,8 +33,10 @@ def main(kind: str | None = None) -> None:
     """Serve until the control channel closes. `kind` is `run` or `tools`.
 
     Further arguments of the program are modules to hold imported for all children; after
-    `--packages` the directory of an environment, and such modules of it.
+    `--packages` the directory of an environment, and such modules of it. `--walls` says how its
+    children are walled in.
     """
+    raised = _raise()
     kind = kind or sys.argv[1]
     modules, installed = sys.argv[2:], []
     if "--packages" in modules:
@@ -49,7 +53,15 @@ def main(kind: str | None = None) -> None:
     held = packages.remember()
     gc.collect()
     gc.freeze()
-    Zygote().serve(held)
+    Zygote(raised).serve(held)
+
+
+def _raise() -> Walls | None:
+    if "--walls" not in sys.argv:
+        return None
+    from . import walls
+
+    return walls.take(sys.argv)
 
 
 def _preload(kind: str) -> None:
@@ -90,7 +102,8 @@ def _import_ahead(modules: list[str]) -> None:
 class Zygote:
     """The control loop and the children it has."""
 
-    def __init__(self) -> None:
+    def __init__(self, raised: Walls | None = None) -> None:
+        self._walls = raised
         self._control = _socket.socket(fileno=CONTROL)
         self._children: dict[str, int] = {}
         self._wake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -137,7 +150,7 @@ class Zygote:
 
     def _do(self, packet: dict[str, Any], descriptors: list[int]) -> None:
         if packet["op"] == "spawn":
-            self._spawn(packet["run"], descriptors)
+            self._spawn(packet["run"], packet["cell"], descriptors)
         elif packet["op"] == "kill":
             self._kill(packet["run"], packet["signal"])
         elif packet["op"] == "warm":
@@ -145,20 +158,31 @@ class Zygote:
         else:
             raise ValueError(f"there is no operation {packet['op']!r}")
 
-    def _spawn(self, run: str, descriptors: list[int]) -> None:
-        if run in self._children or len(descriptors) < 2:
-            error = "it exists already" if run in self._children else "descriptors are missing"
+    def _spawn(self, run: str, cell: dict[str, Any] | None, descriptors: list[int]) -> None:
+        error = self._fault(run, cell, descriptors)
+        if error is None:
+            try:
+                pid = os.fork() if self._walls is None else self._walls.fork()
+            except OSError as failure:
+                error = str(failure)
+        if error is not None:
             self._say({"event": "fork_failed", "run": run, "error": error})
             return
-        try:
-            pid = os.fork()
-        except OSError as failure:
-            self._say({"event": "fork_failed", "run": run, "error": str(failure)})
-            return
         if pid == 0:
-            _become_child(descriptors)
+            _become_child(descriptors, self._walls, cell)
         self._children[run] = pid
         self._say({"event": "forked", "run": run, "pid": pid})
+
+    def _fault(
+        self, run: str, cell: dict[str, Any] | None, descriptors: list[int]
+    ) -> str | None:
+        if run in self._children:
+            return "it exists already"
+        if len(descriptors) < 2:
+            return "descriptors are missing"
+        if (cell is None) != (self._walls is None):
+            return "walls need a cell, and a cell needs walls"
+        return None
 
     def _kill(self, run: str, number: int) -> None:
         pid = self._children.get(run)
@@ -176,9 +200,11 @@ class Zygote:
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 continue
             _kill_group(pid, signal.SIGKILL)
-            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            _, status, used = os.wait4(pid, 0)
             del self._children[run]
-            self._say({"event": "exited", "run": run, "status": status})
+            code = os.waitstatus_to_exitcode(status)
+            cpu = used.ru_utime + used.ru_stime
+            self._say({"event": "exited", "run": run, "status": code, "cpu": cpu})
 
     def _say(self, event: dict[str, object]) -> None:
         self._control.send(json.dumps(event).encode())
@@ -189,13 +215,15 @@ class Zygote:
         os._exit(0)
 
 
-def _become_child(descriptors: list[int]) -> None:
+def _become_child(
+    descriptors: list[int], raised: Walls | None, cell: dict[str, Any] | None
+) -> None:
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         from .child import main as child_main
 
-        child_main(descriptors)
+        child_main(descriptors, raised, cell)
     finally:
         os._exit(70)
 

@@ -53,6 +53,8 @@ pub(crate) enum Start<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         parts: Option<usize>,
     },
+    /// Attack its own walls.
+    Probe { limits: ChildLimits, value: Box<RawValue> },
 }
 
 /// Everything a run is told about itself.

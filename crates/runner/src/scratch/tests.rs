@@ -38,11 +38,11 @@ fn remove(parent: &Path, name: &str) {
 async fn private_and_gone_at_once_when_empty() {
     let data = tempfile::tempdir().unwrap();
     let scratches = Scratches::open(data.path()).unwrap();
-    let scratch = scratches.make().unwrap();
+    let scratch = scratches.make(None).unwrap();
     let path = PathBuf::from(scratch.path());
     assert_eq!(mode(&path), 0o700);
     assert!(path.starts_with(data.path().join("scratch")));
-    assert_ne!(scratches.make().unwrap().path(), scratch.path());
+    assert_ne!(scratches.make(None).unwrap().path(), scratch.path());
     drop(scratch);
     assert!(!path.exists());
     drop(scratches);
@@ -56,10 +56,10 @@ async fn one_that_the_run_took_away_or_replaced_is_no_trouble() {
     fs::create_dir(&target).unwrap();
     fs::write(target.join("file"), "kept").unwrap();
     let scratches = Scratches::open(data.path()).unwrap();
-    let scratch = scratches.make().unwrap();
+    let scratch = scratches.make(None).unwrap();
     fs::remove_dir(scratch.path()).unwrap();
     drop(scratch);
-    let scratch = scratches.make().unwrap();
+    let scratch = scratches.make(None).unwrap();
     let path = PathBuf::from(scratch.path());
     fs::remove_dir(&path).unwrap();
     symlink(&target, &path).unwrap();
@@ -120,7 +120,7 @@ async fn only_the_directories_of_runners_that_are_gone_are_removed() {
     let data = tempfile::tempdir().unwrap();
     let root = data.path().join("scratch");
     let living = Scratches::open(data.path()).unwrap();
-    let kept = living.make().unwrap();
+    let kept = living.make(None).unwrap();
     let kept_file = Path::new(kept.path()).join("file");
     fs::write(&kept_file, "x").unwrap();
     for (name, lock) in [("gone", true), ("half", false)] {

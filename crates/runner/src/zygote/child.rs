@@ -47,8 +47,9 @@ pub(crate) struct Child {
     run: String,
     zygote: Arc<Zygote>,
     events: mpsc::UnboundedReceiver<Event>,
-    pid: Option<i32>,
     exit: Option<Exit>,
+    /// Seconds of processor time it has used, once it is known.
+    cpu: f64,
 }
 
 impl Child {
@@ -57,21 +58,18 @@ impl Child {
         zygote: Arc<Zygote>,
         events: mpsc::UnboundedReceiver<Event>,
     ) -> Self {
-        Self { run, zygote, events, pid: None, exit: None }
+        Self { run, zygote, events, exit: None, cpu: 0.0 }
     }
 
-    /// Waits until it lives; its process id.
-    pub(crate) async fn forked(&mut self) -> Result<i32, SpawnFailed> {
+    /// Waits until it lives.
+    pub(crate) async fn forked(&mut self) -> Result<(), SpawnFailed> {
         match self.events.recv().await {
-            Some(Event::Forked(pid)) => {
-                self.pid = Some(pid);
-                Ok(pid)
-            }
+            Some(Event::Forked) => Ok(()),
             Some(Event::ForkFailed(reason)) => {
                 self.exit = Some(Exit::Lost);
                 Err(SpawnFailed::Fork(reason))
             }
-            Some(Event::Exited(_) | Event::Lost) | None => {
+            Some(Event::Exited { .. } | Event::Lost) | None => {
                 self.exit = Some(Exit::Lost);
                 Err(SpawnFailed::Lost)
             }
@@ -85,31 +83,35 @@ impl Child {
                 return exit;
             }
             self.exit = match self.events.recv().await {
-                Some(Event::Exited(status)) if status < 0 => Some(Exit::Signal(-status)),
-                Some(Event::Exited(status)) => Some(Exit::Code(status)),
-                Some(Event::Lost | Event::ForkFailed(_)) | None => Some(Exit::Lost),
-                Some(Event::Forked(pid)) => {
-                    self.pid = Some(pid);
-                    None
+                Some(Event::Exited { status, cpu }) => {
+                    self.cpu = cpu;
+                    Some(if status < 0 { Exit::Signal(-status) } else { Exit::Code(status) })
                 }
+                Some(Event::Lost | Event::ForkFailed(_)) | None => Some(Exit::Lost),
+                Some(Event::Forked) => None,
             };
         }
     }
 
-    /// Sends a signal to its process group.
+    /// Seconds of processor time that it and what it waited for have used, once it is reaped.
+    pub(crate) fn cpu(&self) -> f64 {
+        self.cpu
+    }
+
+    /// Sends a signal to its process group; `SIGKILL` ends every process that it has started.
     pub(crate) fn kill(&self, signal: rustix::process::Signal) {
         if self.exit.is_some() {
             return;
         }
         if let Err(error) = self.zygote.kill(&self.run, signal.as_raw()) {
-            tracing::warn!(%error, "a zygote does not listen; its child is killed directly");
-            self.pid.into_iter().for_each(crate::process::kill_group);
+            tracing::warn!(%error, "a zygote does not listen; it is killed with its children");
+            self.zygote.kill_all();
         }
     }
 
-    /// Kills its process group without the zygote, which does not answer.
+    /// Kills it with the zygote, which does not answer, and so all others of it.
     pub(crate) fn kill_directly(&mut self) {
-        self.pid.into_iter().for_each(crate::process::kill_group);
+        self.zygote.kill_all();
         self.exit.get_or_insert(Exit::Lost);
         self.zygote.forget(&self.run);
     }

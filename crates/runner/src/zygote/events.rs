@@ -4,21 +4,21 @@ use crate::control::Control;
 use serde::{Deserialize, de::Error as _};
 
 /// One packet about one run.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Notice {
     pub run: String,
     pub event: Event,
 }
 
 /// What happened to a child.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Event {
     /// It lives.
-    Forked(i32),
+    Forked,
     /// There is none, for this reason.
     ForkFailed(String),
-    /// It was reaped: its exit code, or minus the signal.
-    Exited(i32),
+    /// It was reaped: its exit code, or minus the signal, and the seconds of processor time it took.
+    Exited { status: i32, cpu: f64 },
     /// The zygote is gone, and it with it.
     Lost,
 }
@@ -39,17 +39,17 @@ pub(crate) struct Ready {
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Packet {
     Ready(Ready),
-    Forked { run: String, pid: i32 },
+    Forked { run: String },
     ForkFailed { run: String, error: String },
-    Exited { run: String, status: i32 },
+    Exited { run: String, status: i32, cpu: f64 },
 }
 
 impl Notice {
     pub(crate) fn parse(packet: &[u8]) -> Result<Self, serde_json::Error> {
         let (run, event) = match serde_json::from_slice(packet)? {
-            Packet::Forked { run, pid } => (run, Event::Forked(pid)),
+            Packet::Forked { run } => (run, Event::Forked),
             Packet::ForkFailed { run, error } => (run, Event::ForkFailed(error)),
-            Packet::Exited { run, status } => (run, Event::Exited(status)),
+            Packet::Exited { run, status, cpu } => (run, Event::Exited { status, cpu }),
             Packet::Ready(_) => {
                 return Err(serde_json::Error::custom("a second `ready`"));
             }

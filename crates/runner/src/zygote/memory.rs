@@ -28,6 +28,21 @@ pub(crate) struct Memory {
     pub count: usize,
 }
 
+impl Processes {
+    /// All below the process that was started: the zygote it waits for, and what that has forked.
+    pub(super) fn below(started: i32) -> Self {
+        let inner = children_of(started);
+        let children = inner.iter().flat_map(|zygote| children_of(*zygote)).collect();
+        Self { zygotes: std::iter::once(started).chain(inner).collect(), children }
+    }
+}
+
+fn children_of(pid: i32) -> Vec<i32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
 impl Memory {
     /// Adds these processes. One that is gone takes nothing.
     pub(crate) fn add(&mut self, processes: Processes) {

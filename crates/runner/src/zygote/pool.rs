@@ -1,7 +1,11 @@
 //! The one current zygote of a kind: started when needed, replaced when gone or worn out.
 
 use super::{Child, SpawnFailed, Zygote, ZygoteFailed, memory::Processes};
-use crate::{environments::Environment, memfile::MemFile, scratch::Scratch};
+use crate::{
+    environments::Environment,
+    memfile::MemFile,
+    sandbox::{Pass, Sandbox, Seat},
+};
 use std::{
     os::fd::{AsFd, BorrowedFd},
     path::PathBuf,
@@ -45,6 +49,15 @@ pub(crate) struct Launch {
     pub runtime: PathBuf,
     /// The packages its children can import. Nobody removes them meanwhile.
     pub environment: Option<Arc<Environment>>,
+    /// The walls of its children.
+    pub sandbox: Sandbox,
+}
+
+/// What a new child is given: descriptors, a place, and what it needs to get there.
+pub(crate) struct Order<'a> {
+    pub descriptors: &'a [BorrowedFd<'a>],
+    pub seat: &'a Arc<Seat>,
+    pub pass: Pass<'a>,
 }
 
 /// Code objects a zygote is to hold ready.
@@ -92,18 +105,19 @@ impl Pool {
         self.zygote().await.map(drop)
     }
 
-    /// A new child with these descriptors, alive; `scratch` is let go when the child is. A zygote
-    /// that goes at that very moment is replaced once before it is an error.
-    pub(crate) async fn spawn(
-        &self,
-        with: &[BorrowedFd<'_>],
-        scratch: Option<Arc<Scratch>>,
-    ) -> Result<Child, SpawnFailed> {
+    /// The walls of its children.
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.launch.sandbox
+    }
+
+    /// A new child, alive. A zygote that goes at that very moment is replaced once before it is an
+    /// error.
+    pub(crate) async fn spawn(&self, order: &Order<'_>) -> Result<Child, SpawnFailed> {
         let zygote = self.zygote().await?;
-        match self.try_spawn(&zygote, with, scratch.clone()).await {
+        match self.try_spawn(&zygote, order).await {
             Err(SpawnFailed::Lost | SpawnFailed::Channel(_)) => {
                 let zygote = self.zygote().await?;
-                self.try_spawn(&zygote, with, scratch).await
+                self.try_spawn(&zygote, order).await
             }
             done => done,
         }
@@ -115,8 +129,7 @@ impl Pool {
         self: &Arc<Self>,
         ahead: Vec<String>,
         fits: &(dyn Fn(&[String]) -> bool + Sync),
-        with: &[BorrowedFd<'_>],
-        scratch: Option<Arc<Scratch>>,
+        order: &Order<'_>,
     ) -> Option<Child> {
         let zygote = {
             let current = self.current.lock().await;
@@ -126,20 +139,19 @@ impl Pool {
             }
             zygote.filter(|zygote| fits(zygote.packages()))?
         };
-        let child = self.try_spawn(&zygote, with, scratch).await;
+        let child = self.try_spawn(&zygote, order).await;
         child.inspect_err(|error| tracing::warn!(%error, "not from what is imported ahead")).ok()
     }
 
     async fn try_spawn(
         &self,
         zygote: &Arc<Zygote>,
-        with: &[BorrowedFd<'_>],
-        scratch: Option<Arc<Scratch>>,
+        order: &Order<'_>,
     ) -> Result<Child, SpawnFailed> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed).to_string();
-        let mut child = zygote.spawn(run, with, scratch).await?;
+        let mut child = zygote.spawn(run, order).await?;
         match tokio::time::timeout(ANSWER_LIMIT, child.forked()).await {
-            Ok(forked) => forked.map(|_pid| child),
+            Ok(forked) => forked.map(|()| child),
             Err(_) => {
                 zygote.give_up();
                 Err(SpawnFailed::Lost)

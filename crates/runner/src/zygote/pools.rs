@@ -1,11 +1,10 @@
 //! The zygotes of all environments: one that has no packages, and a few for the environments that
 //! were used last.
 
-use super::{Child, Kind, Launch, Pool, SpawnFailed, Warm, ZygoteFailed, memory::Memory};
-use crate::{environments::Environment, scratch::Scratch};
+use super::{Child, Kind, Launch, Order, Pool, SpawnFailed, Warm, ZygoteFailed, memory::Memory};
+use crate::environments::Environment;
 use std::{
     collections::HashMap,
-    os::fd::BorrowedFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -58,26 +57,25 @@ impl Pools {
         self.plain.ready().await
     }
 
-    /// A new child with these descriptors.
+    /// A new child.
     pub(crate) async fn spawn(
         &self,
         wants: Wants<'_>,
-        with: &[BorrowedFd<'_>],
-        scratch: Option<Arc<Scratch>>,
+        order: &Order<'_>,
     ) -> Result<Child, SpawnFailed> {
         let Some(environment) = wants.environment else {
-            return self.plain.spawn(with, scratch).await;
+            return self.plain.spawn(order).await;
         };
         if let Some(ahead) = wants.ahead.filter(|ahead| !ahead.is_empty()) {
             let pool = self.of(environment, true);
             // Imported ahead, a package would be found before a workspace module that hides it.
             let fits = |held: &[String]| !held.iter().any(|name| (wants.hides)(name));
-            let child = pool.spawn_ahead(ahead, &fits, with, scratch.clone()).await;
+            let child = pool.spawn_ahead(ahead, &fits, order).await;
             if let Some(child) = child {
                 return Ok(child);
             }
         }
-        self.of(environment, false).spawn(with, scratch).await
+        self.of(environment, false).spawn(order).await
     }
 
     /// Has this and every later zygote hold these code objects.

@@ -1,0 +1,106 @@
+//! The ruleset for files of a run: Landlock holds it whatever the mounts are.
+
+use super::SandboxOptions;
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+};
+use rustix::fs::{Mode, OFlags, open};
+use std::{
+    fs, io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+/// The newest that is asked for; an older kernel holds what it knows of it.
+const NEWEST: ABI = ABI::V6;
+
+/// What every run may read.
+pub(super) struct Files {
+    readable: Vec<(OwnedFd, BitFlags<AccessFs>)>,
+    is_on: bool,
+}
+
+/// What differs from run to run.
+pub(super) struct OfRun<'a> {
+    pub scratch: &'a str,
+    /// The only port it may connect to, when it has no network of its own.
+    pub only_port: Option<u16>,
+}
+
+impl Files {
+    /// `visible` without `packages`, of which each run reads only its own.
+    pub(super) fn new(visible: &[PathBuf], packages: &Path, options: &SandboxOptions) -> Self {
+        let devices = super::visible::DEVICES.map(PathBuf::from);
+        let shown = visible.iter().filter(|path| *path != packages);
+        let readable =
+            shown.map(|path| (path, false)).chain(devices.iter().map(|path| (path, true)));
+        let readable = readable.filter_map(|(path, is_device)| {
+            let rights = rights(path, is_device)?;
+            Some((handle(path).ok()?, rights))
+        });
+        Self { readable: readable.collect(), is_on: options.has("files") }
+    }
+
+    /// The ruleset of one run; `None` on a kernel that has no such thing.
+    pub(super) fn ruleset(
+        &self,
+        run: OfRun<'_>,
+        packages: Option<&Path>,
+    ) -> io::Result<Option<OwnedFd>> {
+        if !self.is_on {
+            return Ok(None);
+        }
+        let scratch = handle(Path::new(run.scratch))?;
+        let packages = packages.map(handle).transpose()?;
+        let made = self.build(&scratch, packages.as_ref(), run.only_port);
+        let made = made.map_err(|error| io::Error::other(format!("Landlock: {error}")))?;
+        Ok(made.into())
+    }
+
+    fn build(
+        &self,
+        scratch: &OwnedFd,
+        packages: Option<&OwnedFd>,
+        only_port: Option<u16>,
+    ) -> Result<RulesetCreated, RulesetError> {
+        let all = AccessFs::from_all(NEWEST);
+        let mut ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort);
+        ruleset = ruleset.handle_access(all)?.scope(Scope::from_all(NEWEST))?;
+        if only_port.is_some() {
+            ruleset = ruleset.handle_access(AccessNet::from_all(NEWEST))?;
+        }
+        let mut made = ruleset.create()?;
+        for (handle, rights) in &self.readable {
+            made = made.add_rule(PathBeneath::new(handle, *rights))?;
+        }
+        // Programs cannot be started; libraries are mapped, which is no execution to Landlock.
+        let own = (all & !AccessFs::Execute) & !(AccessFs::MakeChar | AccessFs::MakeBlock);
+        made = made.add_rule(PathBeneath::new(scratch, own))?;
+        if let Some(packages) = packages {
+            made = made.add_rule(PathBeneath::new(packages, read()))?;
+        }
+        if let Some(port) = only_port {
+            made = made.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+        }
+        Ok(made)
+    }
+}
+
+fn read() -> BitFlags<AccessFs> {
+    AccessFs::ReadFile | AccessFs::ReadDir
+}
+
+/// A file has fewer rights than a directory; what is not there has none.
+fn rights(path: &Path, is_device: bool) -> Option<BitFlags<AccessFs>> {
+    let about = fs::metadata(path).ok()?;
+    Some(match (about.is_dir(), is_device) {
+        (true, _) => read(),
+        (false, false) => AccessFs::ReadFile.into(),
+        (false, true) => AccessFs::ReadFile | AccessFs::WriteFile,
+    })
+}
+
+fn handle(path: &Path) -> io::Result<OwnedFd> {
+    Ok(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+}
