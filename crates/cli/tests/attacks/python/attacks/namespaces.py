@@ -136,13 +136,12 @@ def host_name(bait: Bait) -> object:
 
 @attack(*NO)
 def clock(bait: Bait) -> object:
-    """Everybody's time; the change asked for is none that the kernel makes."""
-    try:
-        check(libc.settimeofday(bytes(8) + (2_000_000).to_bytes(8, "little"), None))
-    except OSError as error:
-        if error.errno != 22:
-            raise
-    return "would be set"
+    """Everybody's time; set is only how wrong it may be, and to what it is."""
+    state = ctypes.create_string_buffer(256)
+    check(libc.adjtimex(state))
+    state[:4] = (8).to_bytes(4, "little")  # type: ignore[assignment]
+    check(libc.adjtimex(state))
+    return "set"
 
 
 @attack(*NO, "EINVAL", absent=("ENOSYS",))

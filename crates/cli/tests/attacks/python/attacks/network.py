@@ -153,4 +153,7 @@ class NothingElse(Exception):
 
 def _opens(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
-        return connection.connect_ex(("127.0.0.1", port)) == 0
+        if connection.connect_ex(("127.0.0.1", port)) != 0:
+            return False
+        # A connection to itself, from the port it happened to be given, is nobody's.
+        return bool(connection.getsockname() != connection.getpeername())

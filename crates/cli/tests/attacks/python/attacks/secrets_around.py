@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import stat
 
 from . import Bait, attack
 
@@ -51,16 +53,25 @@ def memory(bait: Bait) -> object:
 
 @attack("Nothing", alone="only a run has inherited descriptors")
 def descriptors(bait: Bait) -> object:
-    """Open files: the socket to the supervisor, the output and /dev/null are expected."""
+    """Open files, but for the socket to the supervisor and memory that nobody can change any more."""
     kinds = []
     for number in range(4, 1024):
         try:
-            kinds.append((number, oct(os.fstat(number).st_mode)))
+            mode = os.fstat(number).st_mode
         except OSError:
             continue
+        if not stat.S_ISREG(mode) or not _is_sealed(number):
+            kinds.append((number, oct(mode)))
     if not kinds:
         raise Nothing("no further descriptor")
     return kinds
+
+
+def _is_sealed(number: int) -> bool:
+    try:
+        return bool(fcntl.fcntl(number, fcntl.F_GET_SEALS) & fcntl.F_SEAL_WRITE)
+    except OSError:
+        return False
 
 
 @attack("Nothing", "EACCES", "EPERM", "ENOENT")
