@@ -231,7 +231,7 @@ def control_groups(bait: Bait) -> object:
     raise FileNotFoundError(2, "no control groups")
 
 
-@attack(*WRITE, "NotPermitted", alone="as root of the machine it is no crime")
+@attack(*WRITE, "EINVAL", alone="as root of the machine it is no crime")
 def owned_by_root(bait: Bait) -> object:
     """A program in the scratch directory that makes whoever starts it root."""
     with open("program", "wb") as file:
