@@ -99,6 +99,17 @@ impl Sandbox {
         Ok(Self { inner: Arc::new(Inner { cells, walls, files, site, means, why }) })
     }
 
+    #[cfg(test)]
+    pub(crate) async fn for_test(data: &std::path::Path) -> Self {
+        let site = Site {
+            python: crate::Python::find(None).await.unwrap().executable,
+            runtime: crate::runtime_files::lay_out(data).unwrap(),
+            packages: data.to_owned(),
+            scratches: Scratches::open(data).unwrap(),
+        };
+        Self::open(SandboxOptions::default(), site).await.unwrap()
+    }
+
     /// What zygotes are started with.
     pub(crate) fn walls(&self) -> &ZygoteWalls {
         &self.inner.walls

@@ -8,9 +8,10 @@ use crate::{
 };
 use testkit::World;
 
-fn bundles(world: &World, budget: u64) -> Bundles {
+async fn bundles(world: &World, budget: u64) -> Bundles {
     let (python, runtime) = ("/nowhere/python3".into(), "/nowhere".into());
-    let launch = Launch { python, runtime, environment: None };
+    let sandbox = crate::sandbox::Sandbox::for_test(world.directory.path()).await;
+    let launch = Launch { python, runtime, environment: None, sandbox };
     let tools = Arc::new(Pool::new(Kind::Tools, launch.clone(), 1));
     let sources = Sources::new(world.store.clone(), cache::Cache::memory(1 << 20));
     Bundles::new(sources, budget, tools, Arc::new(Pools::new(launch, 1)))
@@ -30,7 +31,7 @@ fn paths(bundle: &Bundle) -> Vec<String> {
 #[tokio::test]
 async fn a_bundle_is_built_again_only_for_a_later_generation() {
     let world = World::new().await;
-    let bundles = bundles(&world, u64::MAX);
+    let bundles = bundles(&world, u64::MAX).await;
     world.write(world.acme, "a.py", "A = 1").await;
     let now = world.scoped(world.acme).file_index(world.acme).await.unwrap().generation;
     let (first, second) =
@@ -49,7 +50,7 @@ async fn a_bundle_is_built_again_only_for_a_later_generation() {
 #[tokio::test]
 async fn codes_of_sources_that_did_not_change_are_carried_over() {
     let world = World::new().await;
-    let bundles = bundles(&world, u64::MAX);
+    let bundles = bundles(&world, u64::MAX).await;
     for (path, text) in [("a.py", "A"), ("b.py", "B"), ("c.py", "C")] {
         world.write(world.acme, path, text).await;
     }
@@ -79,7 +80,7 @@ async fn codes_of_sources_that_did_not_change_are_carried_over() {
 #[tokio::test]
 async fn the_least_recently_used_bundle_is_let_go() {
     let world = World::new().await;
-    let bundles = bundles(&world, 30_000);
+    let bundles = bundles(&world, 30_000).await;
     for scope in [Scope::Global, world.acme, world.globex] {
         world.write(scope, "data.txt", &"x".repeat(14_000)).await;
     }
@@ -113,7 +114,7 @@ async fn a_hundred_cold_runs_are_one_load() {
         world.write(world.acme, &format!("m{number}.py"), &format!("N = {number}")).await;
     }
     let asked = async |runs: usize| {
-        let bundles = bundles(&world, u64::MAX);
+        let bundles = bundles(&world, u64::MAX).await;
         let (before, _) = world.store.guard_counts();
         let gets = (0..runs).map(|_| {
             let (bundles, acme) = (bundles.clone(), world.acme);
