@@ -1,6 +1,6 @@
 //! What runs could leave behind on the machine, counted before and afterwards.
 
-use crate::stage::MARK;
+use crate::stage::mark;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -19,11 +19,11 @@ pub struct Traces {
     networks: usize,
     /// What it sees mounted.
     mounts: usize,
-    /// Control groups of the machine.
+    /// Control groups that it made.
     groups: usize,
     /// Files and directories where runs write.
     scratch: usize,
-    /// Shared memory of System V, and names of POSIX.
+    /// Shared memory of System V, and names of POSIX, in the test's namespace.
     shared: usize,
 }
 
@@ -39,7 +39,7 @@ impl Traces {
             descriptors,
             networks: networks(&pids).len(),
             mounts: mounts.lines().count(),
-            groups: directories(Path::new("/sys/fs/cgroup")),
+            groups: groups(Path::new("/sys/fs/cgroup"), server.pid()),
             scratch: files(&server.data_dir().join("scratch")),
             shared: segments.lines().count() + listing("/dev/shm").count(),
         }
@@ -76,7 +76,7 @@ impl Traces {
 
 /// Living processes of this machine that have the mark as their name.
 pub fn marked() -> usize {
-    processes().filter(|(_, stat)| stat.name == MARK && stat.state != 'Z').count()
+    processes().filter(|(_, stat)| stat.name == mark() && stat.state != 'Z').count()
 }
 
 struct Stat {
@@ -122,10 +122,13 @@ fn listing(directory: &str) -> impl Iterator<Item = PathBuf> + use<> {
     fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
-fn directories(root: &Path) -> usize {
+/// Those of other servers on this machine come and go meanwhile.
+fn groups(root: &Path, server: u32) -> usize {
+    let ours = format!("/bifrost-{server}-");
+    let is_ours = |path: &Path| path.to_string_lossy().contains(&ours);
     let below = listing(&root.display().to_string());
     let below = below.filter(|path| path.is_dir() && !path.is_symlink());
-    below.map(|path| 1 + directories(&path)).sum()
+    below.map(|path| usize::from(is_ours(&path)) + groups(&path, server)).sum()
 }
 
 fn files(root: &Path) -> usize {

@@ -1,6 +1,6 @@
 //! The table as the Python side tells it, and the attacks without walls.
 
-use crate::stage::{Bait, MARK, SECRET, python_directory};
+use crate::stage::{Bait, SECRET, mark, python_directory};
 use serde::Deserialize;
 use serde_json::json;
 use std::{
@@ -72,7 +72,7 @@ pub fn pretend_to_be_a_server() -> TempDir {
         fs::create_dir(directory.path().join(name)).unwrap();
     }
     for name in ["bifrost.db", "master.key", "neighbour/secret.txt"] {
-        fs::write(directory.path().join(name), MARK).unwrap();
+        fs::write(directory.path().join(name), mark()).unwrap();
     }
     directory
 }

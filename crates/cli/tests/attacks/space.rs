@@ -14,12 +14,14 @@ pub enum As {
 
 const VARIABLE: &str = "BIFROST_TEST_ATTACK_AS";
 
-/// Loopback with further addresses, a name server of its own, and mounts that nobody else sees.
+/// Loopback with further addresses, a name server of its own, and mounts and shared memory that nobody
+/// else sees.
 const SET_UP: &str = r#"set -e
 ip link set lo up
 for address in 169.254.169.254 93.184.216.34; do ip addr add $address/32 dev lo; done
 echo 'nameserver 127.0.0.1' > "$TMPDIR/resolv.conf"
 mount --bind "$TMPDIR/resolv.conf" /etc/resolv.conf
+mount -t tmpfs -o mode=1777 none /dev/shm
 exec "$0" "$@"
 "#;
 
@@ -34,7 +36,7 @@ pub fn enter(who: As, test: &str) {
         command.args(["--non-interactive", "--preserve-env", "unshare"]);
     }
     let status = command
-        .args(["--net", "--mount", "sh", "-c", SET_UP])
+        .args(["--net", "--mount", "--ipc", "sh", "-c", SET_UP])
         .arg(env::current_exe().unwrap())
         .args(["--exact", test, "--ignored", "--nocapture"])
         .env(VARIABLE, if who == As::Root { "root" } else { "ordinary" })

@@ -8,12 +8,18 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::LazyLock,
 };
 use tempfile::TempDir;
 use testkit::{Client, Server, ServerOptions, eventually};
 
-/// In what is to be taken, and the name of processes that mean to stay.
-pub const MARK: &str = "qxattackmark7";
+/// In what is to be taken, and the name of processes that mean to stay: another one in each process,
+/// since several of these tests may run at the same time. Names of processes have 15 letters.
+pub fn mark() -> &'static str {
+    static MARK: LazyLock<String> = LazyLock::new(|| format!("qxmark{}x", std::process::id()));
+    &MARK
+}
+
 /// In the server's environment.
 pub const SECRET: &str = "qxserversecret5";
 
@@ -39,7 +45,7 @@ impl Bait {
             .arg("bait.py")
             .arg(directory.path())
             .current_dir(python_directory())
-            .env("BAIT_MARK", MARK)
+            .env("BAIT_MARK", mark())
             .env("A_SECRET_OF_THE_SERVER", SECRET)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdin(Stdio::piped())
@@ -57,7 +63,7 @@ impl Bait {
     pub fn assert_is_whole(&self) {
         let at = |name: &str| self.directory.path().join(name);
         for name in ["secret", "victim", "keep/kept"] {
-            assert_eq!(fs::read_to_string(at(name)).unwrap(), MARK, "{name}");
+            assert_eq!(fs::read_to_string(at(name)).unwrap(), mark(), "{name}");
         }
         for name in ["open", "beside"] {
             assert_eq!(fs::read_dir(at(name)).unwrap().count(), 0, "{name} is empty");
@@ -93,7 +99,7 @@ from bifrost import context, files, log, workflow
 def linger() -> None:
     """Has a secret, and waits to be cancelled."""
     with open("secret.txt", "w") as file:
-        file.write("qxattackmark7")
+        file.write("MARK")
     os.chmod("secret.txt", 0o644)
     log.info("here: " + os.getcwd())
     while not context.cancelled:
@@ -115,8 +121,9 @@ impl Stage {
         let acme = server.sign_in("acme", "admin").await;
         let globex = server.sign_in("globex", "admin").await;
         write_attacks(&acme).await;
-        assert_eq!(globex.put_file("neighbour.py", NEIGHBOUR).await.status, 201);
-        assert_eq!(globex.put_file("their-secret.txt", MARK).await.status, 201);
+        let neighbour = NEIGHBOUR.replace("MARK", mark());
+        assert_eq!(globex.put_file("neighbour.py", &neighbour).await.status, 201);
+        assert_eq!(globex.put_file("their-secret.txt", mark()).await.status, 201);
         let settings = json!({ "executions": { "timeout_seconds": 40 } });
         let request = acme.request(reqwest::Method::PATCH, "/api/org/settings");
         let reply = acme.send(request.header("if-match", "*").json(&settings)).await;
