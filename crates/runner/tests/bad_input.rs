@@ -195,7 +195,7 @@ def run():
             continue
         # There is no `/proc`: what a descriptor is, is seen by its kind.
         kinds = {'null': stat.S_ISCHR, 'pipe': stat.S_ISFIFO, 'socket': stat.S_ISSOCK, 'file': stat.S_ISREG}
-        links[number] = [name for name, test in kinds.items() if test(mode)][0]
+        links[str(number)] = [name for name, test in kinds.items() if test(mode)][0]
     return [dict(os.environ), links]
 ";
     let seen = result(&stage.run(source).await);
