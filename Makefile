@@ -48,7 +48,8 @@ attacks: ## Attacks of workflows on everything around them; BIFROST_FULL=1 for 1
 
 proofs: servers ## That organizations are kept apart: docs/security.md says what each one shows
 	$(CARGO) $(TEST) --package store --package api --test isolation --test churn --lib $(NOT_POSTGRES)
-	$(CARGO) $(TEST) --package bifrost --test canaries $(NOT_POSTGRES)
+	$(CARGO) $(TEST) --package bifrost --test canaries --test attacks $(NOT_POSTGRES)
+	$(CARGO) $(TEST) --package runner --lib frames
 	$(ON_POSTGRES) --package store --package api --test isolation --test churn --test postgres --lib $(NOT_SQLITE)
 	$(ON_POSTGRES) --package bifrost --test canaries $(NOT_SQLITE)
 	$(MAKE) --no-print-directory fuzz
