@@ -132,6 +132,10 @@ def pod(spec: dict[str, Any], secrets: set[str]) -> Iterator[str]:
         used |= {mount["name"] for mount in container["volumeMounts"]}
         sealed = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True}
         sealed["capabilities"] = {"drop": ["ALL"]}
+        if container["name"] == "worker":
+            # Who makes walls has to be let.
+            unconfined = {"type": "Unconfined"}
+            sealed |= {"seccompProfile": unconfined, "appArmorProfile": unconfined}
         if container.get("securityContext") != sealed:
             yield f"{container['name']} may do more than it needs"
         if "memory" not in container["resources"]["limits"]:
@@ -175,7 +179,10 @@ def systemd() -> Iterator[str]:
         copies = [str(Path(directory, unit.name)) for unit in units]
         yield from run(["systemd-analyze", "verify", "--man=no", *copies], quiet=True)
         for copy in copies:
-            yield from run(["systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager", copy])
+            # Who makes walls for others has fewer around itself.
+            threshold = 30 if copy.endswith("worker.service") else 20
+            security = ["systemd-analyze", "security", "--offline=yes", f"--threshold={threshold}", "--no-pager"]
+            yield from run([*security, copy])
 
 
 # The proxy, the scripts and the image

@@ -52,7 +52,7 @@ pub use python::{NoPython, Python};
 pub use request::{
     Entry, NotStarted, OrganizationInfo, RunLimits, RunReport, RunRequest, Timings, UserInfo,
 };
-pub use runner::{CACHE_MEMORY, Runner, RunnerError, RunnerOptions};
+pub use runner::{CACHE_MEMORY, Runner, RunnerError, RunnerOptions, posture};
 pub use sources::SourceError;
 pub use worker::Worker;
 pub use zygote::{SpawnFailed, ZygoteFailed};

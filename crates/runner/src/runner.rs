@@ -86,6 +86,9 @@ pub enum RunnerError {
     /// There are no places for runs.
     #[error(transparent)]
     Sandbox(#[from] NoSandbox),
+    /// Nothing is known of the walls.
+    #[error(transparent)]
+    Probe(#[from] NoProbe),
     /// The Python side does not start.
     #[error(transparent)]
     Zygote(#[from] ZygoteFailed),
@@ -108,24 +111,42 @@ struct Inner {
     egress: Egress,
 }
 
+/// What the walls of a runner with these options would be worth, as attacks on them show now: for
+/// whoever wants to know without a database.
+pub async fn posture(options: RunnerOptions) -> Result<Posture, RunnerError> {
+    let python = Python::find(options.python.as_deref()).await?;
+    let packages = options.data_dir.join("environments");
+    let launch = launch(&options, &python, packages).await?;
+    let (sandbox, tools) = (launch.sandbox.clone(), Pool::new(Kind::Tools, launch, 1000));
+    Ok(sandbox.probe(&tools).await?)
+}
+
+/// Lays out what zygotes need, and makes ready what is around their children.
+async fn launch(
+    options: &RunnerOptions,
+    python: &Python,
+    packages: PathBuf,
+) -> Result<Launch, RunnerError> {
+    let data = &options.data_dir;
+    let runtime =
+        runtime_files::lay_out(data).map_err(|error| RunnerError::Files(data.clone(), error))?;
+    let scratches =
+        Scratches::open(data).map_err(|error| RunnerError::Scratch(data.clone(), error))?;
+    let python = python.executable.clone();
+    let site = Site { python: python.clone(), runtime: runtime.clone(), packages, scratches };
+    let sandbox = Sandbox::open(options.sandbox.clone(), site).await?;
+    Ok(Launch { python, runtime, environment: None, sandbox })
+}
+
 impl Runner {
     /// Finds Python, lays out the runtime and starts the zygotes.
     pub async fn start(options: RunnerOptions, store: Store) -> Result<Self, RunnerError> {
         let python = Python::find(options.python.as_deref()).await?;
-        let runtime = runtime_files::lay_out(&options.data_dir)
-            .map_err(|error| RunnerError::Files(options.data_dir.clone(), error))?;
-        let scratches = Scratches::open(&options.data_dir)
-            .map_err(|error| RunnerError::Scratch(options.data_dir.clone(), error))?;
-        let (data, set) = (&options.data_dir, options.environments);
+        let (data, set) = (&options.data_dir, options.environments.clone());
         let environments = Environments::open(data, python.clone(), set, store.clone())
             .map_err(|error| RunnerError::Files(options.data_dir.clone(), error))?;
-        let executable = python.executable.clone();
-        let packages = environments.directory().to_owned();
-        let site =
-            Site { python: executable.clone(), runtime: runtime.clone(), packages, scratches };
-        let sandbox = Sandbox::open(options.sandbox, site).await?;
-        let launch =
-            Launch { python: executable, runtime, environment: None, sandbox: sandbox.clone() };
+        let launch = launch(&options, &python, environments.directory().to_owned()).await?;
+        let sandbox = launch.sandbox.clone();
         let tools = Arc::new(Pool::new(Kind::Tools, launch.clone(), options.forks_per_zygote));
         let runs = Arc::new(Pools::new(launch, options.forks_per_zygote));
         tokio::try_join!(runs.ready(), tools.ready())?;

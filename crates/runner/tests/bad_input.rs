@@ -223,13 +223,15 @@ async fn nothing_is_left_when_the_runner_goes() {
     let source = with_pids("tell()\n    sleep()");
     stage.world.write(stage.world.acme, "main.py", &source).await;
     let request = stage.request(stage.world.acme).await;
-    let seen = eventually("it runs", async || !pids(&stage).await.is_empty());
-    tokio::select! {
+    let seen = async {
+        eventually("it runs", async || !pids(&stage).await.is_empty()).await;
+        let run = pids(&stage).await[0];
+        [run, parent(run), parent(parent(run))]
+    };
+    let pids = tokio::select! {
         report = stage.runner.run(request) => panic!("{report:?}"),
-        () = seen => {}
-    }
-    let run = pids(&stage).await[0];
-    let pids = [run, parent(run), parent(parent(run))];
+        pids = seen => pids,
+    };
     drop(stage);
     eventually("all are gone", async || !pids.iter().any(|pid| lives(*pid))).await;
 }

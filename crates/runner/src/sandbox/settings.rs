@@ -13,7 +13,7 @@ pub(crate) struct ZygoteWalls {
 
 impl ZygoteWalls {
     pub(super) fn new(found: &Found, options: &SandboxOptions) -> Result<Self, NoSandbox> {
-        let filters = if options.has("system_calls") { calls::filters()? } else { Vec::new() };
+        let filters = if options.has("system_calls") { vec![calls::filter()?] } else { Vec::new() };
         let filters: Vec<_> = filters.into_iter().map(hex::encode).collect();
         let settings = json!({
             "user_namespace": found.means == Means::User,

@@ -34,6 +34,13 @@ async fn every_wall_holds() {
 }
 
 #[tokio::test]
+async fn it_can_be_measured_without_a_database() {
+    let data = tempfile::tempdir().unwrap();
+    let posture = runner::posture(runner::RunnerOptions::new(data.path())).await.unwrap();
+    assert!(posture.is_whole(), "{posture:#?}");
+}
+
+#[tokio::test]
 async fn without_one_wall_its_attack_succeeds_and_no_other() {
     let own = if is_root() { None } else { Some("users") };
     for wall in ["processes", "mounts", "files", "hostname", "system_calls", "users"] {
