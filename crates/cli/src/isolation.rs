@@ -8,7 +8,6 @@ use runner::{
     sandbox::{Posture, SandboxOptions, UserRange},
 };
 use std::path::PathBuf;
-use store::Store;
 
 /// Attacks every wall. When a required one does not hold, or nothing can be known, the server does
 /// not start, unless it was told to do its best: then it says what is missing.
@@ -48,9 +47,7 @@ pub async fn here(python: Option<PathBuf>, users: UserRange) -> anyhow::Result<I
     let mut options = RunnerOptions::new(directory.path());
     options.python = python;
     options.sandbox = SandboxOptions::new(users);
-    let database = format!("sqlite:{}", directory.path().join("empty.db").display());
-    let runner = Runner::start(options, Store::create(&database).await?).await?;
-    Ok(told(runner.posture().await?))
+    Ok(told(runner::posture(options).await?))
 }
 
 fn told(posture: Posture) -> Isolation {
