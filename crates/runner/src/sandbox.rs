@@ -38,9 +38,6 @@ pub enum NoSandbox {
         "no place for runs can be made: {0}; check the configured Python and the data directory"
     )]
     Keeper(io::Error),
-    /// The rules cannot be made.
-    #[error("the rules for runs cannot be made: {0}")]
-    Rules(String),
 }
 
 /// What namespaces are made of.
@@ -90,7 +87,7 @@ impl Sandbox {
         let files = files::Files::new(&visible, &site.packages, &options);
         let (keeper, found) =
             Keeper::start(&site, &options, &visible, &root).await.map_err(NoSandbox::Keeper)?;
-        let walls = ZygoteWalls::new(&found, &options)?;
+        let walls = ZygoteWalls::new(&found, &options);
         let (means, why) = (found.means, found.why.clone());
         if means != Means::Root {
             tracing::info!(?means, why, "the walls around runs are not made by root");

@@ -1,15 +1,10 @@
 //! The filter of system calls, the same for all runs: what is not named here is allowed, and harmless
 //! within the other walls.
+//!
+//! It is put together here and not by a library because each child loads it: the kernel translates every
+//! instruction each time, and a hundred are enough where a general compiler needs eight hundred.
 
-use super::NoSandbox;
-use libc::{AF_INET, AF_INET6, AF_UNIX, SOCK_STREAM};
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpOp, SeccompCondition,
-    SeccompFilter, SeccompRule, sock_filter,
-};
-use std::collections::BTreeMap;
-
-type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+use libc::{AF_INET, AF_INET6, AF_UNIX, IPPROTO_TCP, SOCK_STREAM};
 
 /// Refused whatever the arguments.
 const REFUSED: &[i64] = &[
@@ -115,48 +110,114 @@ const STATMOUNT: i64 = 457;
 const LISTMOUNT: i64 = 458;
 const OPEN_TREE_ATTR: i64 = 467;
 
-/// Flags of `clone` that make namespaces.
-const NAMESPACES: [i32; 8] = [
-    libc::CLONE_NEWNS,
-    libc::CLONE_NEWCGROUP,
-    libc::CLONE_NEWUTS,
-    libc::CLONE_NEWIPC,
-    libc::CLONE_NEWUSER,
-    libc::CLONE_NEWPID,
-    libc::CLONE_NEWNET,
-    0x80, // CLONE_NEWTIME
-];
+/// Flags of `clone` that make namespaces. (The one of time cannot be given to it.)
+const NAMESPACES: i32 = libc::CLONE_NEWNS
+    | libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET;
 
-const SOCKET_KIND: u64 = 0xf;
-const TERMINAL_INPUT: u64 = 0x5412;
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: u32 = 0xc000_00b7;
 
-/// Rules that are asked one after the other. The kernel asks the whole program about every call there
-/// is when it is loaded, which with one chain would be most of what the walls cost.
-const CHAIN: usize = 6;
+const SOCKET_KIND: u32 = 0xf;
+const TERMINAL_INPUT: u32 = 0x5412;
+/// Of the same number on every architecture.
+const CLONE3: u32 = 435;
+/// Where the numbers of x86-64's other table begin, which would pass the refusals by.
+const OTHER_TABLE: u32 = 0x4000_0000;
 
-/// The program that every child loads, each instruction eight bytes.
-pub(super) fn filter() -> Result<Vec<u8>, NoSandbox> {
-    let wrong = |error: seccompiler::BackendError| NoSandbox::Rules(error.to_string());
-    let mut program = not_there();
-    let rules: Vec<_> = rules().map_err(wrong)?.into_iter().collect();
-    let mut chains = rules.chunks(CHAIN).peekable();
-    while let Some(chain) = chains.next() {
-        let part = refusals(chain.iter().cloned().collect()).map_err(wrong)?;
-        // Rules are sorted by call: one that belongs to a later chain passes this one by.
-        if let Some(next) = chains.peek().and_then(|next| next.first()) {
-            program.push(step(LOAD, 0, 0, 0));
-            program.push(step(AT_LEAST, 0, 1, number(next.0)));
-            program.push(step(JUMP, 0, 0, u32::try_from(part.len()).unwrap_or(u32::MAX)));
-        }
-        program.extend(part);
-    }
-    Ok(bytes(&program))
+/// One instruction: what, how far to jump if so and if not, and with which number.
+type Step = (u16, u8, u8, u32);
+
+const ALLOW: Step = (0x06, 0, 0, 0x7fff_0000);
+const KILL: Step = (0x06, 0, 0, 0x8000_0000);
+const REFUSE: Step = (0x06, 0, 0, 0x0005_0000 | libc::EPERM.cast_unsigned());
+const NOT_THERE: Step = (0x06, 0, 0, 0x0005_0000 | libc::ENOSYS.cast_unsigned());
+const CALL: Step = (0x20, 0, 0, 0);
+const TABLE: Step = (0x20, 0, 0, 4);
+
+/// The lower half of an argument: none of those that are looked at has more.
+const fn argument(number: u32) -> Step {
+    (0x20, 0, 0, 16 + 8 * number)
 }
 
-fn refusals(rules: Rules) -> Result<BpfProgram, seccompiler::BackendError> {
-    let arch = std::env::consts::ARCH.try_into()?;
-    let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());
-    SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch)?.try_into()
+const fn and(mask: u32) -> Step {
+    (0x54, 0, 0, mask)
+}
+
+const fn if_equal(value: u32, then: u8, otherwise: u8) -> Step {
+    (0x15, then, otherwise, value)
+}
+
+const fn if_at_least(value: u32, then: u8, otherwise: u8) -> Step {
+    (0x35, then, otherwise, value)
+}
+
+const fn if_any_of(bits: u32, then: u8, otherwise: u8) -> Step {
+    (0x45, then, otherwise, bits)
+}
+
+/// The program that every child loads, each instruction eight bytes.
+pub(super) fn filter() -> Vec<u8> {
+    let mut program = vec![TABLE, if_equal(ARCHITECTURE, 1, 0), KILL, CALL];
+    // `clone3` takes flags that no filter can see: libraries use `clone` when there is none.
+    program.extend([if_at_least(OTHER_TABLE, 1, 0), if_equal(CLONE3, 0, 1), NOT_THERE]);
+    for (call, checks) in [
+        (libc::SYS_socket, sockets()),
+        (libc::SYS_socketpair, pairs()),
+        (
+            libc::SYS_clone,
+            vec![argument(0), if_any_of(NAMESPACES.cast_unsigned(), 0, 1), REFUSE, ALLOW],
+        ),
+        (libc::SYS_ioctl, vec![argument(1), if_equal(TERMINAL_INPUT, 0, 1), REFUSE, ALLOW]),
+    ] {
+        program.push(if_equal(number(call), 0, length(&checks)));
+        program.extend(checks);
+    }
+    let refused: Vec<_> = REFUSED.iter().chain(REFUSED_HERE).collect();
+    for (at, call) in refused.iter().enumerate() {
+        // Past the others and what allows all the rest.
+        let over = refused.len() - at;
+        program.push(if_equal(number(**call), u8::try_from(over).unwrap_or(u8::MAX), 0));
+    }
+    program.extend([ALLOW, REFUSE]);
+    program.into_iter().flat_map(bytes).collect()
+}
+
+/// Streams of the internet only.
+fn sockets() -> Vec<Step> {
+    let [four, six] = [AF_INET, AF_INET6].map(i32::cast_unsigned);
+    vec![
+        argument(0),
+        if_equal(four, 1, 0),
+        if_equal(six, 0, 6),
+        argument(1),
+        and(SOCKET_KIND),
+        if_equal(SOCK_STREAM.cast_unsigned(), 0, 3),
+        argument(2),
+        if_equal(0, 2, 0),
+        if_equal(IPPROTO_TCP.cast_unsigned(), 1, 0),
+        REFUSE,
+        ALLOW,
+    ]
+}
+
+/// Pairs of streams: one of datagrams can write to anybody's socket.
+fn pairs() -> Vec<Step> {
+    vec![
+        argument(0),
+        if_equal(AF_UNIX.cast_unsigned(), 0, 3),
+        argument(1),
+        and(SOCKET_KIND),
+        if_equal(SOCK_STREAM.cast_unsigned(), 1, 0),
+        REFUSE,
+        ALLOW,
+    ]
 }
 
 /// Calls have small numbers.
@@ -164,89 +225,105 @@ fn number(call: i64) -> u32 {
     u32::try_from(call).unwrap_or(u32::MAX)
 }
 
-const LOAD: u16 = 0x20;
-const JUMP: u16 = 0x05;
-const EQUAL: u16 = 0x15;
-const AT_LEAST: u16 = 0x35;
-const RETURN: u16 = 0x06;
-
-fn step(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
-    sock_filter { code, jt, jf, k }
+fn length(steps: &[Step]) -> u8 {
+    u8::try_from(steps.len()).unwrap_or(u8::MAX)
 }
 
-fn rules() -> Result<Rules, seccompiler::BackendError> {
-    let mut rules: Rules = REFUSED.iter().chain(REFUSED_HERE).map(|call| (*call, vec![])).collect();
-    let is_not = |argument, value: i32| {
-        SeccompCondition::new(argument, Dword, SeccompCmpOp::Ne, value.cast_unsigned().into())
-    };
-    let mut sockets = vec![SeccompRule::new(vec![is_not(0, AF_INET)?, is_not(0, AF_INET6)?])?];
-    sockets.extend(other_kinds()?);
-    sockets.push(SeccompRule::new(vec![is_not(2, 0)?, is_not(2, libc::IPPROTO_TCP)?])?);
-    rules.insert(libc::SYS_socket, sockets);
-    // A pair of datagram sockets can write to anybody's.
-    let mut pairs = vec![SeccompRule::new(vec![is_not(0, AF_UNIX)?])?];
-    pairs.extend(other_kinds()?);
-    rules.insert(libc::SYS_socketpair, pairs);
-    let flags = NAMESPACES.map(|flag| {
-        let flag = u64::from(flag.cast_unsigned());
-        SeccompRule::new(vec![masked(0, flag, flag)?])
-    });
-    rules.insert(libc::SYS_clone, flags.into_iter().collect::<Result<_, _>>()?);
-    rules.insert(
-        libc::SYS_ioctl,
-        vec![SeccompRule::new(vec![masked(1, u64::MAX, TERMINAL_INPUT)?])?],
-    );
-    Ok(rules)
-}
-
-/// Every kind of socket that is no stream.
-fn other_kinds() -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
-    let others = (0..=SOCKET_KIND).filter(|kind| *kind != u64::from(SOCK_STREAM.cast_unsigned()));
-    others.map(|kind| SeccompRule::new(vec![masked(1, SOCKET_KIND, kind)?])).collect()
-}
-
-fn masked(
-    argument: u8,
-    mask: u64,
-    value: u64,
-) -> Result<SeccompCondition, seccompiler::BackendError> {
-    let mask = mask & u64::from(u32::MAX);
-    SeccompCondition::new(argument, Dword, SeccompCmpOp::MaskedEq(mask), value)
-}
-
-/// Calls that are said not to exist: `clone3`, whose flags no filter can see, so that libraries use
-/// `clone`; and those of the other table of x86-64, which would pass the refusals by.
-fn not_there() -> BpfProgram {
-    const ERRNO: u32 = 0x0005_0000;
-    const OTHER_TABLE: u32 = 0x4000_0000;
-    // Of the same number on every architecture.
-    const CLONE3: u32 = 435;
-    vec![
-        step(LOAD, 0, 0, 0),
-        step(AT_LEAST, 1, 0, OTHER_TABLE),
-        step(EQUAL, 0, 1, CLONE3),
-        step(RETURN, 0, 0, ERRNO | libc::ENOSYS.cast_unsigned()),
-    ]
-}
-
-fn bytes(program: &[sock_filter]) -> Vec<u8> {
-    let instruction = |each: &sock_filter| {
-        let [a, b] = each.code.to_ne_bytes();
-        let [c, d, e, f] = each.k.to_ne_bytes();
-        [a, b, each.jt, each.jf, c, d, e, f]
-    };
-    program.iter().flat_map(instruction).collect()
+fn bytes((code, then, otherwise, value): Step) -> [u8; 8] {
+    let [a, b] = code.to_ne_bytes();
+    let [c, d, e, f] = value.to_ne_bytes();
+    [a, b, then, otherwise, c, d, e, f]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::filter;
+    use super::{NAMESPACES, REFUSED, REFUSED_HERE, filter};
+
+    const ALLOWED: u32 = 0x7fff_0000;
+    const REFUSED_WITH: u32 = 0x0005_0000 | 1;
+
+    /// What the kernel would do with a call, by a reading of the program of its own.
+    fn ask(table: u32, call: i64, arguments: [u32; 3]) -> u32 {
+        let program = filter();
+        let (mut at, mut held) = (0, 0_u32);
+        loop {
+            let step: &[u8; 8] = program[at * 8..at * 8 + 8].try_into().unwrap();
+            let code = u16::from_ne_bytes([step[0], step[1]]);
+            let value = u32::from_ne_bytes([step[4], step[5], step[6], step[7]]);
+            at += 1;
+            let is_so = match code {
+                0x06 => return value,
+                0x20 => {
+                    held = match value {
+                        0 => u32::try_from(call).unwrap(),
+                        4 => table,
+                        other => arguments[(other as usize - 16) / 8],
+                    };
+                    continue;
+                }
+                0x54 => {
+                    held &= value;
+                    continue;
+                }
+                0x15 => held == value,
+                0x35 => held >= value,
+                0x45 => held & value != 0,
+                other => panic!("{other:#x}"),
+            };
+            at += usize::from(if is_so { step[2] } else { step[3] });
+        }
+    }
+
+    fn here(call: i64, arguments: [u32; 3]) -> u32 {
+        ask(super::ARCHITECTURE, call, arguments)
+    }
 
     #[test]
-    fn the_filter_is_what_the_kernel_takes() {
-        let filter = filter().unwrap();
-        // The kernel takes at most 4,096 instructions.
-        assert!(filter.len() > 100 * 8 && filter.len() < 4096 * 8, "{}", filter.len());
-        assert!(filter.len().is_multiple_of(8));
+    fn what_is_named_is_refused_and_nothing_else() {
+        let refused: Vec<i64> = REFUSED.iter().chain(REFUSED_HERE).copied().collect();
+        // A jump goes at most this far.
+        assert!(refused.len() < 250);
+        for call in 0..600 {
+            let told = here(call, [libc::AF_INET.cast_unsigned(), 1, 0]);
+            let expected = match call {
+                435 => 0x0005_0000 | 38,
+                libc::SYS_socketpair => REFUSED_WITH,
+                _ if refused.contains(&call) => REFUSED_WITH,
+                _ => ALLOWED,
+            };
+            assert_eq!(told, expected, "{call}");
+        }
+        assert_eq!(ask(0x4000_0003, 11, [0; 3]), 0x8000_0000);
+        assert_eq!(here(0x4000_0000 + 59, [0; 3]), 0x0005_0000 | 38);
+    }
+
+    #[test]
+    fn of_sockets_only_streams_of_the_internet_are_left() {
+        for family in 0..50 {
+            for kind in 0..16 {
+                for protocol in [0, 1, 6, 17, 132, 255, 262] {
+                    let flags = 0o2_004_000;
+                    let is_good =
+                        [2, 10].contains(&family) && kind == 1 && [0, 6].contains(&protocol);
+                    let told = here(libc::SYS_socket, [family, kind | flags, protocol]);
+                    assert_eq!(told == ALLOWED, is_good, "{family} {kind} {protocol}");
+                    let told = here(libc::SYS_socketpair, [family, kind | flags, protocol]);
+                    assert_eq!(told == ALLOWED, family == 1 && kind == 1, "{family} {kind}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_clone_may_make_threads_and_processes_but_no_namespace() {
+        assert_eq!(here(libc::SYS_clone, [0x003d_0f00, 0, 0]), ALLOWED);
+        assert_eq!(here(libc::SYS_clone, [0x0120_0011, 0, 0]), ALLOWED);
+        for bit in (0..32).map(|bit| 1_u32 << bit) {
+            let is_namespace = NAMESPACES.cast_unsigned() & bit != 0;
+            let expected = if is_namespace { REFUSED_WITH } else { ALLOWED };
+            assert_eq!(here(libc::SYS_clone, [bit | 17, 0, 0]), expected, "{bit:#x}");
+        }
+        assert_eq!(here(libc::SYS_ioctl, [0, 0x5412, 0]), REFUSED_WITH);
+        assert_eq!(here(libc::SYS_ioctl, [0, 0x5401, 0]), ALLOWED);
     }
 }

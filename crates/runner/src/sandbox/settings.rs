@@ -1,6 +1,6 @@
 //! What a zygote is told of the walls when it starts.
 
-use super::{Means, NoSandbox, SandboxOptions, calls, keeper::Found};
+use super::{Means, SandboxOptions, calls, keeper::Found};
 use serde_json::json;
 use std::{io, os::fd::OwnedFd, process::Stdio, sync::Arc};
 
@@ -12,8 +12,8 @@ pub(crate) struct ZygoteWalls {
 }
 
 impl ZygoteWalls {
-    pub(super) fn new(found: &Found, options: &SandboxOptions) -> Result<Self, NoSandbox> {
-        let filters = if options.has("system_calls") { vec![calls::filter()?] } else { Vec::new() };
+    pub(super) fn new(found: &Found, options: &SandboxOptions) -> Self {
+        let filters = if options.has("system_calls") { vec![calls::filter()] } else { Vec::new() };
         let filters: Vec<_> = filters.into_iter().map(hex::encode).collect();
         let settings = json!({
             "user_namespace": found.means == Means::User,
@@ -22,7 +22,7 @@ impl ZygoteWalls {
             "filters": filters,
         });
         let user_namespace = found.user_namespace.clone();
-        Ok(Self { settings: settings.to_string(), user_namespace })
+        Self { settings: settings.to_string(), user_namespace }
     }
 
     /// The argument after `--walls`.
