@@ -43,9 +43,13 @@ check: format lint tidy types test ## What CI runs, and the long forms of the te
 	BIFROST_FULL=1 $(CARGO) $(TEST) --package bifrost --package store --package api $(NOT_POSTGRES)
 	BIFROST_IMPORT_CASES=5000 $(PYTHON) -m unittest discover -s python/tests -t python -p 'test_import_differential.py'
 
+attacks: ## Attacks of workflows on everything around them; BIFROST_FULL=1 for 10,000 runs in turn
+	$(CARGO) $(TEST) --package bifrost --test attacks
+
 proofs: servers ## That organizations are kept apart: docs/security.md says what each one shows
 	$(CARGO) $(TEST) --package store --package api --test isolation --test churn --lib $(NOT_POSTGRES)
-	$(CARGO) $(TEST) --package bifrost --test canaries $(NOT_POSTGRES)
+	$(CARGO) $(TEST) --package bifrost --test canaries --test attacks $(NOT_POSTGRES)
+	$(CARGO) $(TEST) --package runner --lib frames
 	$(ON_POSTGRES) --package store --package api --test isolation --test churn --test postgres --lib $(NOT_SQLITE)
 	$(ON_POSTGRES) --package bifrost --test canaries $(NOT_SQLITE)
 	$(MAKE) --no-print-directory fuzz
@@ -53,6 +57,16 @@ proofs: servers ## That organizations are kept apart: docs/security.md says what
 fuzz: .cache/schemathesis/bin/schemathesis ## Made-up requests for every operation
 	$(CARGO) build --quiet --package bifrost
 	.cache/schemathesis/bin/python testkit/fuzz/run.py
+
+# The toolchain is the stable one; what coverage needs of the compiler is not.
+fuzz-frames: .cache/cargo-fuzz/bin/cargo-fuzz ## Bytes that libFuzzer makes up, as frames of a child; FUZZ_SECONDS=60
+	mkdir -p .cache/fuzz/frames
+	PATH="$(CURDIR)/.cache/cargo-fuzz/bin:$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none frames \
+		.cache/fuzz/frames fuzz/corpus/frames -- -dict=fuzz/frames.dict -max_len=65536 \
+		-rss_limit_mb=1024 -max_total_time=$(or $(FUZZ_SECONDS),60)
+
+.cache/cargo-fuzz/bin/cargo-fuzz:
+	$(CARGO) install --quiet --locked --root .cache/cargo-fuzz cargo-fuzz@0.13.2
 
 .cache/schemathesis/bin/schemathesis:
 	$(PYTHON) -m venv .cache/schemathesis
@@ -88,4 +102,4 @@ bench: servers uv ## The figures of the README, measured here; ONLY="peers memor
 	$(CARGO) build --quiet --release --package bifrost
 	$(CARGO) xtask servers --durable -- $(PYTHON) bench/run.py $(ONLY)
 
-.PHONY: help demo test test-postgres uv servers check proofs fuzz deploy-check format lint types tidy bench
+.PHONY: help demo test test-postgres uv servers check proofs fuzz fuzz-frames attacks deploy-check format lint types tidy bench

@@ -75,6 +75,7 @@ async fn side(store: Store, data: &std::path::Path) -> Side {
         bells: jobs::Bells::default(),
         analyser: Arc::new(NoAnalysis),
         environments: Arc::new(domain::environment::Elsewhere { python: "3.11.7".to_owned() }),
+        isolation: api::Isolation::default(),
         keys: SigningKeys::load_or_create(data).unwrap(),
         clock: Arc::new(SystemClock),
         issuer: "https://bifrost.test".to_owned(),

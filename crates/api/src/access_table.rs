@@ -137,6 +137,7 @@ pub const TABLE: &[Row] = &[
     row("GET", "/api/environment", Who::AnyRole),
     row("POST", "/api/environment/build", Who::Ops),
     row("GET", "/api/audit", Who::Admin),
+    row("GET", "/api/system/isolation", Who::GlobalAdmin),
     row("GET", "/api/openapi.json", Who::Public),
     row("GET", "/healthz", Who::Public),
     row("GET", "/readyz", Who::Public),

@@ -52,5 +52,6 @@ pub use keys::{KeysError, SigningKeys};
 pub use passwords::{PasswordError, hash_password};
 pub use router::{probes, router};
 pub use routes::api_keys::fresh as fresh_api_key;
+pub use routes::isolation::{Isolation, Wall};
 pub use server::{ServerLimits, serve};
 pub use state::{ApiParts, ApiState, Leaving, Vitals};

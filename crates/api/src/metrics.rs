@@ -1,6 +1,7 @@
 //! What the process counts, as Prometheus reads it. No label holds an id, a name or an address:
 //! the figures are of the installation, never of one organization.
 
+use crate::routes::isolation::Isolation;
 use cache::Cache;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{sync::OnceLock, time::Duration};
@@ -18,6 +19,7 @@ const SESSIONS: &str = "bifrost_session_lookups_total";
 const CHECKED: &str = "bifrost_guard_statements_checked_total";
 const REFUSED: &str = "bifrost_guard_statements_refused_total";
 const BUILD: &str = "bifrost_build_info";
+const WALL: &str = "bifrost_isolation_wall";
 
 /// The collector of this process; `None` if another one was there first.
 fn collector() -> Option<&'static PrometheusHandle> {
@@ -46,6 +48,7 @@ fn describe() {
     describe_counter!(CHECKED, "statements shown to the guard");
     describe_counter!(REFUSED, "statements that the guard refused: each is a fault");
     describe_gauge!(BUILD, "1; which version answers");
+    describe_gauge!(WALL, "1 if the wall around runs held when the process started, else 0");
     jobs::metrics::describe();
     cache::metrics::describe();
 }
@@ -66,6 +69,15 @@ pub fn text(store: &Store, cache: &Cache) -> String {
     cache::metrics::tell(cache.health());
     metrics::gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     collector.render()
+}
+
+/// The walls around runs are known.
+pub fn walls(isolation: &Isolation) {
+    for wall in &isolation.walls {
+        let required = if wall.required { "yes" } else { "no" };
+        let gauge = metrics::gauge!(WALL, "wall" => wall.name, "required" => required);
+        gauge.set(if wall.holds { 1.0 } else { 0.0 });
+    }
 }
 
 /// A request was answered. `route` is the template of its path.

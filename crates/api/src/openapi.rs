@@ -35,6 +35,7 @@ use utoipa::{
         (name = "schedules", description = "Workflows that start by themselves."),
         (name = "environment", description = "Packages that workflows can import."),
         (name = "audit", description = "Who did what, and who was kept from it."),
+        (name = "system", description = "The server itself."),
         (name = "health", description = "For load balancers and other servers."),
     )
 )]

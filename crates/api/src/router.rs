@@ -5,7 +5,7 @@ use crate::{
     problem::Problem,
     routes::{
         acting, api_keys, audit, auth, config, console_session, environment, execution_files,
-        execution_logs, executions, file_versions, files, health, me, modules,
+        execution_logs, executions, file_versions, files, health, isolation, me, modules,
         organization_removal, organizations, schedules, settings, setup, users, workflow_options,
         workflow_state, workflows,
     },
@@ -112,6 +112,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(environment::get))
         .routes(routes!(environment::build))
         .routes(routes!(audit::list))
+        .routes(routes!(isolation::get))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::jwks))

@@ -6,6 +6,7 @@ use crate::{
     inputs::Inputs,
     keys::SigningKeys,
     passwords::{PasswordError, Passwords},
+    routes::isolation::Isolation,
     sessions::Sessions,
     sign_in_limit::SignInLimit,
     tokens::Tokens,
@@ -30,6 +31,8 @@ pub struct ApiParts {
     pub analyser: Arc<dyn Analyser>,
     /// Builds the packages that files ask for.
     pub environments: Arc<dyn Builder>,
+    /// The walls around this process's runs.
+    pub isolation: Isolation,
     /// Signs access tokens.
     pub keys: SigningKeys,
     /// Tells the time.
@@ -80,6 +83,7 @@ pub struct Shared {
     pub(crate) bells: Bells,
     pub(crate) analyser: Arc<dyn Analyser>,
     pub(crate) environments: Arc<dyn Builder>,
+    pub(crate) isolation: Arc<Isolation>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tokens: Tokens,
     pub(crate) cursors: Cursors,
@@ -104,6 +108,7 @@ impl ApiState {
             bells: parts.bells,
             analyser: parts.analyser,
             environments: parts.environments,
+            isolation: Arc::new(parts.isolation),
             clock: parts.clock,
             cursors: Cursors::new(keys.clone()),
             tokens: Tokens::new(keys, parts.issuer),

@@ -6,6 +6,7 @@ pub use packages::{PackageOptions, PythonBuild, PythonPreload};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::{Slug, network::PrivateHosts};
+use runner::sandbox::UserRange;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Runs Python automations for many organizations from one code base.
@@ -105,6 +106,10 @@ pub struct ServeOptions {
     /// What to do when a wall between organizations is missing [default: required]
     #[arg(long, env = "BIFROST_ISOLATION")]
     pub isolation: Option<Isolation>,
+    /// Users that runs are when the server is root, one for each place: numbers that nobody else on
+    /// the machine has [default: 200000-265535]
+    #[arg(long, env = "BIFROST_RUN_USERS", value_name = "FIRST-LAST")]
+    pub run_users: Option<UserRange>,
     /// Private hosts that workflows may reach all the same, as `host:port,…` [default: none]
     #[arg(long, env = "BIFROST_EGRESS_ALLOW_PRIVATE", value_name = "HOST:PORT,…")]
     pub egress_allow_private: Option<PrivateHosts>,
@@ -356,6 +361,9 @@ pub struct DoctorOptions {
     /// Private hosts that workflows may reach, as `serve` has them
     #[arg(long, env = "BIFROST_EGRESS_ALLOW_PRIVATE", value_name = "HOST:PORT,…")]
     pub egress_allow_private: Option<PrivateHosts>,
+    /// Users that runs are, as `serve` has them
+    #[arg(long, env = "BIFROST_RUN_USERS", value_name = "FIRST-LAST")]
+    pub run_users: Option<UserRange>,
     /// Python interpreter, 3.11 or later
     #[arg(long, env = "BIFROST_PYTHON")]
     pub python: Option<PathBuf>,

@@ -7,7 +7,7 @@ use crate::arguments::{
 use anyhow::{Context, bail};
 use cache::Address;
 use domain::network::PrivateHosts;
-use runner::{EnvironmentOptions, Preload};
+use runner::{EnvironmentOptions, Preload, sandbox::UserRange};
 use serde::Deserialize;
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -42,6 +42,8 @@ pub struct Serve {
     pub linger: Duration,
     /// What to do when a wall is missing.
     pub isolation: Isolation,
+    /// The users of runs.
+    pub run_users: UserRange,
     /// Private hosts that workflows may reach.
     pub private_hosts: PrivateHosts,
 }
@@ -85,6 +87,7 @@ struct Configured {
     drain_seconds: Option<u32>,
     linger_seconds: Option<u32>,
     isolation: Option<Isolation>,
+    run_users: Option<String>,
     egress_allow_private: Option<String>,
 }
 
@@ -103,6 +106,7 @@ impl ServeOptions {
         Ok(Serve {
             linger: Duration::from_secs(linger.into()),
             isolation: self.isolation.or(configured.isolation).unwrap_or(Isolation::Required),
+            run_users: run_users(self.run_users, &configured)?,
             private_hosts: private_hosts(self.egress_allow_private, &configured)?,
             public_url: public_url(self.public_url.or(configured.public_url.clone()))?,
             listen: self.listen.or(configured.listen).unwrap_or(LISTEN),
@@ -124,6 +128,14 @@ fn private_hosts(
     let configured = configured.egress_allow_private.as_deref();
     let read = || configured.unwrap_or_default().parse().context("`egress_allow_private`");
     given.map_or_else(read, Ok)
+}
+
+fn run_users(given: Option<UserRange>, configured: &Configured) -> anyhow::Result<UserRange> {
+    match (given, &configured.run_users) {
+        (Some(given), _) => Ok(given),
+        (None, Some(text)) => text.parse().context("`run_users`"),
+        (None, None) => Ok(UserRange::default()),
+    }
 }
 
 fn environments(given: PackageOptions, configured: &Configured) -> EnvironmentOptions {
@@ -165,6 +177,11 @@ impl DoctorOptions {
     pub fn private_hosts(&self) -> anyhow::Result<PrivateHosts> {
         let configured = read(self.places.config.as_deref())?;
         private_hosts(self.egress_allow_private.clone(), &configured)
+    }
+
+    /// Decides which users runs are.
+    pub fn run_users(&self) -> anyhow::Result<UserRange> {
+        run_users(self.run_users, &read(self.places.config.as_deref())?)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
 use anyhow::{Context, ensure};
 use domain::network::PrivateHosts;
 use person::{Person, Run};
+use runner::sandbox::UserRange;
 use screen::Screen;
 use serde_json::{Value, json};
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
@@ -29,10 +30,13 @@ const PATH: &str = "shared/halopsa.py";
 pub async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
     let directory = tempfile::tempdir()?;
     let password = random_password()?;
-    let server = Server::start(serve_options(&options, directory.path().into())).await?;
-    let address = server.address.context("the demo's server does not listen")?;
+    let service = service::start().await?;
+    let mut wanted = serve_options(&options, directory.path().into());
+    // On loopback, which is closed to runs unless the operator opens it.
+    wanted.private_hosts = service.parse().context("the address of the demo's own service")?;
+    let server = Server::start(wanted).await?;
     let mut screen = Screen::new();
-    let mut story = Story::begin(&mut screen, &server, address, &password).await?;
+    let mut story = Story::begin(&mut screen, &server, service, &password).await?;
     story.run_for_both(&mut screen).await?;
     story.edit(&mut screen).await?;
     story.fall_through(&mut screen).await?;
@@ -42,6 +46,7 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
     if options.serve {
         story.acme.write(PATH, HALOPSA_ACME).await?;
         screen.chapter("Your turn");
+        let address = server.address.context("the demo's server does not listen")?;
         screen.line(&format!("http://{address}/api/docs serves until you press Ctrl-C"));
         for (organization, email) in PEOPLE {
             screen.fact(organization, &format!("{email}, password {password}"));
@@ -79,7 +84,9 @@ fn serve_options(options: &DemoOptions, directory: std::path::PathBuf) -> Serve 
         concurrency: 4,
         drain: Duration::from_secs(5),
         linger: Duration::ZERO,
-        isolation: Isolation::Required,
+        // It runs nobody's code but its own, and is to be seen everywhere; what is missing is said.
+        isolation: Isolation::BestEffort,
+        run_users: UserRange::default(),
         private_hosts: PrivateHosts::default(),
     }
 }
@@ -103,10 +110,11 @@ impl Story {
     async fn begin(
         screen: &mut Screen,
         server: &Server,
-        address: SocketAddr,
+        service: String,
         password: &str,
     ) -> anyhow::Result<Self> {
         set_up(server.store(), password).await?;
+        let address = server.address.context("the demo's server does not listen")?;
         let url = format!("http://{address}");
         let [provider, acme, globex] = PEOPLE;
         let provider = Person::sign_in(&url, provider.0, provider.1, password).await?;
@@ -114,7 +122,7 @@ impl Story {
             global: provider.act_in_global().await?,
             acme: Person::sign_in(&url, acme.0, acme.1, password).await?,
             globex: Person::sign_in(&url, globex.0, globex.1, password).await?,
-            service: service::start().await?,
+            service: format!("http://{service}"),
             runs: Vec::new(),
         };
         screen.chapter("The provider writes for everybody; Acme overrides one file");

@@ -1,33 +1,39 @@
 //! `bifrost doctor`: is everything there that serving needs, and how to mend what is not.
 
-use crate::{arguments::DoctorOptions, configuration::Data, talk};
+use crate::{arguments::DoctorOptions, configuration::Data, isolation, talk};
 use runner::{Python, Uv};
 use serde_json::json;
-use std::{path::Path, process::ExitCode};
+use std::{borrow::Cow, path::Path, process::ExitCode};
 use store::{MasterKeyState, Reason, Store};
 
 /// One thing looked at.
 struct Finding {
-    what: &'static str,
+    what: Cow<'static, str>,
     /// What is there, or what is wrong and what to do about it.
     result: Result<String, String>,
+}
+
+impl Finding {
+    fn new(what: &'static str, result: Result<String, String>) -> Self {
+        Self { what: Cow::Borrowed(what), result }
+    }
 }
 
 /// Looks at everything and exits with 1 if anything is wrong.
 pub async fn run(options: DoctorOptions) -> anyhow::Result<ExitCode> {
     let mut findings = match options.places.clone().resolve() {
-        Err(error) => vec![Finding { what: "configuration", result: Err(format!("{error:#}")) }],
+        Err(error) => vec![Finding::new("configuration", Err(format!("{error:#}")))],
         Ok(data) => vec![
-            Finding { what: "configuration", result: Ok(data.directory.display().to_string()) },
-            Finding { what: "data directory", result: directory(&data) },
-            Finding { what: "database", result: database(&data).await },
-            Finding { what: "master key", result: master_key(&data).await },
-            Finding { what: "cache", result: cache(&data).await },
-            Finding { what: "interpreter", result: interpreter(&options).await },
-            Finding { what: "packages", result: packages(&options).await },
-            Finding { what: "isolation", result: Ok(isolation().to_owned()) },
+            Finding::new("configuration", Ok(data.directory.display().to_string())),
+            Finding::new("data directory", directory(&data)),
+            Finding::new("database", database(&data).await),
+            Finding::new("master key", master_key(&data).await),
+            Finding::new("cache", cache(&data).await),
+            Finding::new("interpreter", interpreter(&options).await),
+            Finding::new("packages", packages(&options).await),
         ],
     };
+    findings.extend(walls(&options).await);
     findings.extend(private_hosts(&options));
     tell(&findings, options.json);
     let sound = findings.iter().all(|finding| finding.result.is_ok());
@@ -61,7 +67,7 @@ fn private_hosts(options: &DoctorOptions) -> Option<Finding> {
         Ok(hosts) => Ok(format!("workflows of every organization may reach {hosts}")),
         Err(error) => Err(format!("{error:#}")),
     };
-    Some(Finding { what: "private hosts", result })
+    Some(Finding::new("private hosts", result))
 }
 
 async fn database(data: &Data) -> Result<String, String> {
@@ -114,9 +120,27 @@ async fn packages(options: &DoctorOptions) -> Result<String, String> {
     }
 }
 
-fn isolation() -> &'static str {
-    "a process of its own per execution: nothing of the server's environment, own descriptors only, \
-     resource limits; no namespaces, no system call filter, the server's own user"
+/// Every wall around runs, attacked as `serve` does it, by the user who asks.
+async fn walls(options: &DoctorOptions) -> Vec<Finding> {
+    let seen = match options.run_users() {
+        Ok(users) => isolation::here(options.python.clone(), users).await,
+        Err(error) => Err(error),
+    };
+    match seen {
+        Err(error) => vec![Finding::new("isolation", Err(format!("{error:#}")))],
+        Ok(isolation) => isolation.walls.into_iter().map(wall).collect(),
+    }
+}
+
+fn wall(wall: api::Wall) -> Finding {
+    let result = match (wall.holds, wall.required) {
+        (true, _) => Ok(wall.how),
+        (false, true) => Err(format!("required, and does not hold: {}", wall.how)),
+        (false, false) => {
+            Ok(format!("does not hold, which is no reason not to start: {}", wall.how))
+        }
+    };
+    Finding { what: Cow::Owned(format!("wall {}", wall.name)), result }
 }
 
 fn tell(findings: &[Finding], as_json: bool) {
@@ -136,6 +160,6 @@ fn tell(findings: &[Finding], as_json: bool) {
             Ok(detail) => ("ok  ", detail),
             Err(detail) => ("FAIL", detail),
         };
-        talk::print(&format!("{mark} {:<15} {detail}", finding.what));
+        talk::print(&format!("{mark} {:<22} {detail}", finding.what));
     }
 }

@@ -5,6 +5,7 @@ mod arguments;
 mod configuration;
 mod demo;
 mod doctor;
+mod isolation;
 mod keys;
 mod migrate;
 mod serve;

@@ -4,7 +4,7 @@ use crate::{
     admin,
     arguments::{Isolation, Role},
     configuration::{Data, Serve},
-    talk,
+    isolation, talk,
 };
 use anyhow::Context;
 use api::{
@@ -16,7 +16,7 @@ use domain::{
     environment::{Builder, Elsewhere},
 };
 use jobs::{Bells, Clock, Retention, SystemClock, Ticker, Work};
-use runner::{Runner, RunnerOptions, Worker};
+use runner::{Runner, RunnerOptions, Worker, sandbox::SandboxOptions};
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use store::{Reason, Store, StoreError};
 use tokio::{
@@ -72,12 +72,14 @@ impl Server {
         runner::egress::describe();
         let cache = start_cache(&options.data).await;
         let runner = start_runner(&options, store.clone(), cache.clone()).await?;
+        let isolation = isolation::look(&runner, options.isolation).await?;
         let parts = Parts {
             store: store.clone(),
             cache,
             bells: Bells::default(),
             clock: Arc::new(SystemClock),
             runner,
+            isolation,
             stop: CancellationToken::new(),
             leaving: Leaving::default(),
         };
@@ -171,6 +173,7 @@ struct Parts {
     bells: Bells,
     clock: Arc<dyn Clock>,
     runner: Runner,
+    isolation: api::Isolation,
     /// Ends the work.
     stop: CancellationToken,
     /// Ends the answering.
@@ -207,6 +210,7 @@ async fn start_runner(options: &Serve, store: Store, cache: Cache) -> anyhow::Re
     set.environments = options.environments.clone();
     set.cache = Some(cache);
     set.private_hosts = options.private_hosts.clone();
+    set.sandbox = SandboxOptions::new(options.run_users);
     Ok(Runner::start(set, store).await?)
 }
 
@@ -228,6 +232,7 @@ fn serve_http(
         bells: parts.bells.clone(),
         analyser: parts.runner.analyser(),
         environments: environments(&parts.runner, options.role),
+        isolation: parts.isolation.clone(),
         keys,
         clock: parts.clock.clone(),
         issuer: "bifrost".to_owned(),

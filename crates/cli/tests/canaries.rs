@@ -46,8 +46,8 @@ def snoop(names: list[str]) -> dict:
     found = {"env": dict(os.environ), "argv": sys.argv, "path": sys.path, "modules": list(sys.modules)}
     for file in ("environ", "cmdline", "comm", "status"):
         found[file] = attempt(lambda: open("/proc/self/" + file).read())
-    found["descriptors"] = [attempt(lambda: os.readlink("/proc/self/fd/" + fd))
-                            for fd in os.listdir("/proc/self/fd")]
+    found["descriptors"] = attempt(lambda: [os.readlink("/proc/self/fd/" + fd)
+                                            for fd in os.listdir("/proc/self/fd")])
     found["here"] = [attempt(lambda: (root, names)) for root, _, names in os.walk(os.getcwd())]
     found["context"] = [attempt(lambda: getattr(context, it)) for it in dir(context)]
     for scope in ("cascade", None):

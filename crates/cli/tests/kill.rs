@@ -6,25 +6,24 @@ use std::path::Path;
 use testkit::{Client, Server, eventually};
 
 const WORKFLOWS: &str = r#"
-import os, time
-from bifrost import context, workflow
+import time
+from bifrost import config, context, log, workflow
 
 @workflow
-def linger(started: str, go_on: str) -> int:
+def linger() -> int:
     """Says that it runs, and runs until it is told to go on."""
-    with open(started, "a") as file:
-        file.write(f"{context.attempt}\n")
-    while not os.path.exists(go_on):
-        time.sleep(0.01)
+    log.info(str(context.attempt))
+    while not config.get("go_on", False):
+        time.sleep(0.02)
     return context.attempt
 
 @workflow(retries=0)
-def once(started: str, go_on: str) -> int:
-    return linger(started, go_on)
+def once() -> int:
+    return linger()
 "#;
 
-async fn start(client: &Client, workflow: &str, started: &Path, go_on: &Path) -> String {
-    let inputs = json!({ "inputs": { "started": started, "go_on": go_on } });
+async fn start(client: &Client, workflow: &str) -> String {
+    let inputs = json!({ "inputs": {} });
     let reply = client.post(&format!("/api/workflows/{workflow}/executions"), &inputs).await;
     assert_eq!(reply.status, 202, "{reply:?}");
     reply.body["id"].as_str().unwrap().to_owned()
@@ -39,9 +38,11 @@ async fn end_of(client: &Client, id: &str) -> Value {
     .await
 }
 
-fn attempts(started: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(started).unwrap_or_default();
-    text.lines().map(str::to_owned).collect()
+/// What the run said each time it began.
+async fn attempts(client: &Client, id: &str) -> Vec<String> {
+    let logs = client.get(&format!("/api/executions/{id}/logs")).await.body;
+    let lines = logs["items"].as_array().into_iter().flatten();
+    lines.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,14 +51,14 @@ async fn kill_nine_loses_nothing_and_ends_everything_once() {
     server.create_organization("acme");
     let acme = server.sign_in("acme", "admin").await;
     assert_eq!(acme.put_file("workflows/linger.py", WORKFLOWS).await.status, 201);
-    let scratch = tempfile::tempdir().unwrap();
-    let path = |name: &str| scratch.path().join(name);
-    let go_on = path("go-on");
 
-    let again = start(&acme, "linger", &path("again"), &go_on).await;
-    let once = start(&acme, "once", &path("once"), &go_on).await;
-    let runs = |name: &str| attempts(&path(name)).len();
-    eventually("both run", async || (runs("again") + runs("once") == 2).then_some(())).await;
+    let again = start(&acme, "linger").await;
+    let once = start(&acme, "once").await;
+    eventually("both run", async || {
+        let (first, second) = (attempts(&acme, &again).await, attempts(&acme, &once).await);
+        (first.len() + second.len() == 2).then_some(())
+    })
+    .await;
     let below = processes_below(server.pid());
     assert!(below.len() >= 3, "a zygote and two children: {below:?}");
     server.kill();
@@ -68,17 +69,21 @@ async fn kill_nine_loses_nothing_and_ends_everything_once() {
 
     server.restart();
     let acme = acme.at(&server.url);
-    let later = start(&acme, "linger", &path("later"), &go_on).await;
-    eventually("it runs again", async || (runs("again") == 2).then_some(())).await;
-    std::fs::write(&go_on, "").unwrap();
-    let again = end_of(&acme, &again).await;
-    assert_eq!((&again["status"], &again["result"]), (&json!("succeeded"), &json!(2)));
-    assert_eq!(again["attempt"], 2);
-    let once = end_of(&acme, &once).await;
-    assert_eq!((&once["status"], &once["attempt"]), (&json!("lost"), &json!(1)), "{once}");
+    let later = start(&acme, "linger").await;
+    eventually("it runs again", async || (attempts(&acme, &again).await.len() == 2).then_some(()))
+        .await;
+    let word = json!({ "value": true, "secret": false });
+    let reply =
+        acme.send(acme.request(reqwest::Method::PUT, "/api/config/go_on").json(&word)).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let ended = end_of(&acme, &again).await;
+    assert_eq!((&ended["status"], &ended["result"]), (&json!("succeeded"), &json!(2)));
+    assert_eq!(ended["attempt"], 2);
+    let lost = end_of(&acme, &once).await;
+    assert_eq!((&lost["status"], &lost["attempt"]), (&json!("lost"), &json!(1)), "{lost}");
     assert_eq!(end_of(&acme, &later).await["status"], "succeeded");
-    assert_eq!(attempts(&path("again")), ["1", "2"]);
-    assert_eq!(attempts(&path("once")), ["1"]);
+    assert_eq!(attempts(&acme, &again).await, ["1", "2"]);
+    assert_eq!(attempts(&acme, &once).await, ["1"]);
 }
 
 /// Every process below `pid`, whichever thread started it.

@@ -11,7 +11,7 @@ use packages::{
 };
 use serde_json::{Value, json};
 use std::time::Instant;
-use testkit::{Client, Server};
+use testkit::{Client, Server, ServerOptions};
 
 /// A workflow, its inputs, the overrides that it loads, and what it returns.
 struct Case {
@@ -23,12 +23,18 @@ struct Case {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn real_packages_work_unchanged_and_their_overrides_run() {
-    let server = Server::start(env!("CARGO_BIN_EXE_bifrost"));
+    let url = service::start().await;
+    // It is on loopback, which is closed to runs unless the operator opens it.
+    let open = format!("--egress-allow-private={}", url.trim_start_matches("http://"));
+    let server = Server::with(ServerOptions {
+        program: env!("CARGO_BIN_EXE_bifrost").into(),
+        arguments: vec![open],
+        environment: Vec::new(),
+    });
     let people = People::arrive(&server).await;
     let sources = wheels::fetch();
     people.fill_global(&sources).await;
     people.fill_acme(&sources).await;
-    let url = service::start().await;
     for case in cases(&url) {
         check(&case, &people.acme, true).await;
         check(&case, &people.globex, false).await;

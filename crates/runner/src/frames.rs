@@ -1,9 +1,16 @@
 //! Frames: what the supervisor and a child say to each other, checked before it is believed.
 
+#[cfg(test)]
+mod corpus;
+#[cfg(any(test, fuzzing))]
+mod heard;
 mod incoming;
 mod outgoing;
 #[cfg(test)]
 mod tests;
+
+#[cfg(any(test, fuzzing))]
+pub use heard::check;
 
 pub(crate) use incoming::{Call, Incoming, Joining, Large, Log, Modules, Told};
 pub(crate) use outgoing::{

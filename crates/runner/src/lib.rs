@@ -44,6 +44,9 @@ mod worker;
 mod zygote;
 
 pub use environments::{EnvironmentOptions, NoUv, Preload, Uv};
+/// Hears bytes as if a child had sent them, for `fuzz/`.
+#[cfg(fuzzing)]
+pub use frames::check as check_frames;
 pub use place::Place;
 pub use python::{NoPython, Python};
 pub use request::{

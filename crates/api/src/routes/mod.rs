@@ -13,6 +13,7 @@ pub mod executions;
 pub mod file_versions;
 pub mod files;
 pub mod health;
+pub mod isolation;
 pub mod me;
 pub mod modules;
 pub mod organization_removal;

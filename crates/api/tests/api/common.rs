@@ -84,6 +84,18 @@ impl StoppedClock {
     }
 }
 
+/// One wall that holds and one that does not.
+pub fn isolation() -> api::Isolation {
+    let wall = |name, required, holds: bool| {
+        let how = if holds { "a filter" } else { "no device; load the module" };
+        api::Wall { name, required, holds, how: how.to_owned() }
+    };
+    api::Isolation {
+        whole: true,
+        walls: vec![wall("system_calls", true, true), wall("machine", false, false)],
+    }
+}
+
 /// A world with a server in front.
 pub struct Api {
     pub world: World,
@@ -109,6 +121,7 @@ impl Api {
             bells: bells.clone(),
             analyser: Arc::new(CommentAnalyser),
             environments: Arc::new(domain::environment::Elsewhere { python: "3.11.7".to_owned() }),
+            isolation: isolation(),
             keys: SigningKeys::load_or_create(world.directory.path()).unwrap(),
             clock: clock.clone(),
             issuer: "https://bifrost.test".to_owned(),

@@ -15,6 +15,7 @@ mod file_versions;
 mod files;
 mod health;
 mod http;
+mod isolation;
 mod limits;
 mod metrics;
 mod modules;

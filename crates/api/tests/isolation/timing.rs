@@ -42,6 +42,7 @@ impl Bench {
             bells: stage.api.bells.clone(),
             analyser: Arc::new(crate::common::CommentAnalyser),
             environments: Arc::new(domain::environment::Elsewhere { python: "3.11.7".to_owned() }),
+            isolation: api::Isolation::default(),
             keys: SigningKeys::load_or_create(world.directory.path()).unwrap(),
             clock: stage.api.clock.clone(),
             issuer: "https://bifrost.test".to_owned(),

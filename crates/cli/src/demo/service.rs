@@ -10,13 +10,13 @@ struct Asked {
     customer: String,
 }
 
-/// Starts the service; its address as `http://127.0.0.1:PORT`. It ends with the process.
+/// Starts the service; its address as `127.0.0.1:PORT`. It ends with the process.
 pub async fn start() -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let routes = Router::new().route("/tickets", get(tickets)).route("/devices", get(devices));
     tokio::spawn(async move { axum::serve(listener, routes).await });
-    Ok(format!("http://{address}"))
+    Ok(address.to_string())
 }
 
 async fn tickets(Query(asked): Query<Asked>) -> Json<Value> {

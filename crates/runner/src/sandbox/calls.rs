@@ -69,6 +69,7 @@ const REFUSED: &[i64] = &[
     libc::SYS_clock_settime,
     libc::SYS_adjtimex,
     libc::SYS_clock_adjtime,
+    libc::SYS_personality,
     libc::SYS_vhangup,
     libc::SYS_move_pages,
     libc::SYS_migrate_pages,
