@@ -181,7 +181,7 @@ async fn transcript(seed: u64, steps: usize, neighbour: Neighbour) -> Vec<String
 
 #[tokio::test]
 async fn an_organization_cannot_tell_whether_another_one_is_busy() {
-    let (seeds, steps) = if full() { (30, 200) } else { (2, 100) };
+    let (seeds, steps) = if full() { (30, 200) } else { (3, 100) };
     let mut statuses = std::collections::BTreeMap::<String, u32>::new();
     for seed in 1..=seeds {
         let alone = transcript(seed, steps, Neighbour::Nobody).await;

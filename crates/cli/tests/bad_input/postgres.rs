@@ -39,7 +39,7 @@ fn with_passwords() -> (Postgres, tempfile::TempDir) {
     let rules = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
     fs::write(&file, rules).unwrap();
     let settings = vec![format!("hba_file={}", file.display())];
-    (Postgres::start(PostgresOptions { durable: false, settings }), directory)
+    (Postgres::start(PostgresOptions { settings, ..Default::default() }), directory)
 }
 
 #[test]

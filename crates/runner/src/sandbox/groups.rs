@@ -21,6 +21,8 @@ pub(super) struct Groups {
     /// One directory of version 2, or up to two of version 1.
     bases: Vec<PathBuf>,
     is_second: bool,
+    /// Whether they bound memory: a machine may let us have groups for processes only.
+    memory: bool,
 }
 
 /// The group of one cell.
@@ -33,17 +35,19 @@ pub(crate) struct Group {
 impl Groups {
     /// No groups.
     pub(super) fn none() -> Self {
-        Self { bases: Vec::new(), is_second: false }
+        Self { bases: Vec::new(), is_second: false, memory: false }
     }
 
     /// Looks what the machine lets us have.
     pub(super) fn find() -> Self {
         let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         if let Some(base) = second(&own) {
-            return Self { bases: vec![base], is_second: true };
+            return Self { bases: vec![base], is_second: true, memory: true };
         }
-        let bases = ["memory", "pids"].into_iter().filter_map(|kind| first(&own, kind)).collect();
-        Self { bases, is_second: false }
+        let (memory, processes) = (first(&own, "memory"), first(&own, "pids"));
+        let bounds = memory.is_some();
+        let bases = memory.into_iter().chain(processes).collect();
+        Self { bases, is_second: false, memory: bounds }
     }
 
     /// What is bounded, for people.
@@ -51,8 +55,16 @@ impl Groups {
         match (self.is_second, self.bases.len()) {
             (true, _) => "a control group (version 2) and limits of each process".to_owned(),
             (_, 0) => "limits of each process only".to_owned(),
+            _ if !self.memory => {
+                "limits of each process, a control group for their number".to_owned()
+            }
             _ => "control groups (version 1) and limits of each process".to_owned(),
         }
+    }
+
+    /// Whether the processes of a run are bounded in memory together.
+    pub(super) fn bound_memory(&self) -> bool {
+        self.memory
     }
 
     /// Whether there are any.

@@ -81,7 +81,7 @@ impl Sandbox {
                 self.wall((name, required), how, &fault)
             })
             .collect();
-        let (holds, mut how) = (groups.is_there(), groups.describe());
+        let (holds, mut how) = (groups.bound_memory(), groups.describe());
         if !holds {
             how += "; delegate a control group to the server (systemd: `Delegate=yes`)";
         }

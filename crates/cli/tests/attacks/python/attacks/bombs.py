@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -94,9 +95,14 @@ def memory_of_many(bait: Bait) -> object:
         if not os.read(ready, 1):
             raise MemoryError("a copy was ended")
         os.close(ready)
+    # Whom the kernel ends for want of memory is its choice: perhaps one that had told before.
+    held = sum(os.waitpid(child, os.WNOHANG) == (0, 0) for child in children)
     for child in children:
-        os.kill(child, 9)
-        os.waitpid(child, 0)
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+    if held < many:
+        raise MemoryError(f"{held} of {many} were left")
     return many
 
 
