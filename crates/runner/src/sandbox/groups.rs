@@ -4,6 +4,7 @@
 //! neither, limits of each process are all there is, and the posture says so.
 
 use super::seat::Room;
+use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
@@ -19,10 +20,17 @@ const OURS: &str = "bifrost-";
 /// Where groups can be made.
 pub(super) struct Groups {
     /// One directory of version 2, or up to two of version 1.
-    bases: Vec<PathBuf>,
+    bases: Vec<Base>,
     is_second: bool,
     /// Whether they bound memory: a machine may let us have groups for processes only.
     memory: bool,
+}
+
+/// A directory for the groups of one runner. It is locked for as long as the runner lives: that it
+/// is in use can be seen from another process namespace too, where its process has another number.
+struct Base {
+    path: PathBuf,
+    _lock: File,
 }
 
 /// The group of one cell.
@@ -80,7 +88,7 @@ impl Groups {
         let mut group =
             Group { directories: Vec::new(), joins: Vec::new(), is_second: self.is_second };
         for base in &self.bases {
-            let directory = base.join(format!("cell-{number}"));
+            let directory = base.path.join(format!("cell-{number}"));
             fs::create_dir(&directory)?;
             group.directories.push(directory.clone());
             let join = OpenOptions::new().write(true).open(directory.join("cgroup.procs"))?;
@@ -93,7 +101,7 @@ impl Groups {
 impl Drop for Groups {
     fn drop(&mut self) {
         for base in &self.bases {
-            remove(base);
+            remove(&base.path);
         }
     }
 }
@@ -173,7 +181,7 @@ fn write_if_there(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Our directory below our own group in a hierarchy of version 1.
-fn first(own: &str, kind: &str) -> Option<PathBuf> {
+fn first(own: &str, kind: &str) -> Option<Base> {
     let line = own.lines().find(|line| {
         line.split(':').nth(1).is_some_and(|kinds| kinds.split(',').any(|each| each == kind))
     })?;
@@ -184,7 +192,7 @@ fn first(own: &str, kind: &str) -> Option<PathBuf> {
 
 /// Our directory below our own group in version 2. A group whose children are to be bounded has no
 /// processes itself, so this one moves into a child.
-fn second(own: &str) -> Option<PathBuf> {
+fn second(own: &str) -> Option<Base> {
     let path = own.lines().find_map(|line| line.strip_prefix("0::"))?;
     let mut at = Path::new("/sys/fs/cgroup").join(path.trim_start_matches('/'));
     if at.file_name().is_some_and(|name| name == SERVER) {
@@ -203,26 +211,35 @@ fn second(own: &str) -> Option<PathBuf> {
     let enable = |at: &Path| fs::write(at.join("cgroup.subtree_control"), "+memory +pids").ok();
     enable(&at)?;
     let base = base(&at)?;
-    enable(&base)?;
+    enable(&base.path)?;
     Some(base)
 }
 
 const SERVER: &str = "bifrost-server";
 
 /// A directory for the groups of this process; those of processes that are gone are removed.
-fn base(at: &Path) -> Option<PathBuf> {
+fn base(at: &Path) -> Option<Base> {
     for entry in fs::read_dir(at).ok()?.flatten() {
         let name = entry.file_name();
         let pid = name
             .to_str()
             .and_then(|name| name.strip_prefix(OURS)?.split('-').next()?.parse::<u32>().ok());
-        if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+        let is_gone = |pid| !Path::new(&format!("/proc/{pid}")).exists();
+        if pid.is_some_and(is_gone) && lock(&entry.path()).is_some() {
             remove(&entry.path());
         }
     }
     // A process may have several runners.
     let made = tempfile::Builder::new().prefix(&format!("{OURS}{}-", process::id())).tempdir_in(at);
-    Some(made.ok()?.keep())
+    let path = made.ok()?.keep();
+    Some(Base { _lock: lock(&path)?, path })
+}
+
+/// Nothing if somebody else has it.
+fn lock(directory: &Path) -> Option<File> {
+    let file = File::open(directory).ok()?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+    Some(file)
 }
 
 fn remove(base: &Path) {
