@@ -1,5 +1,7 @@
 //! What the walls cost on PostgreSQL: one execution looked up through the store (transaction, role,
-//! context, row-level security, guard) and by a plain query with an explicit filter, interleaved.
+//! context, row-level security, guard) and by a plain query with an explicit filter, interleaved. The
+//! plain query runs on the same driver, prepared, on a connection of each client's own, which is the
+//! floor; and on the pool of another driver, which is what many programs do.
 //!
 //! Prints one JSON object; `bench/row_security.py` builds, runs and reads it. `--quick` takes a
 //! hundredth of the rows.
@@ -11,6 +13,7 @@ use servers::{Postgres, PostgresOptions};
 use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgPoolOptions};
 use std::{hint::black_box, sync::Arc, time::Instant};
 use store::Store;
+use tokio_postgres::NoTls;
 use uuid::Uuid;
 
 const ORGANIZATIONS: u64 = 1000;
@@ -22,12 +25,23 @@ const PLAIN: &str = "SELECT id, workflow, status, inputs_json, result_json, erro
     modules_json, created_at, started_at, finished_at, attempt, requested_by
     FROM executions WHERE organization_id = $1 AND id = $2";
 
-/// Both ways to the same rows.
+/// The ways to the same rows.
 struct Bench {
     store: Store,
-    plain: PgPool,
+    bare: Vec<(tokio_postgres::Client, tokio_postgres::Statement)>,
+    pooled: PgPool,
     each: u64,
 }
+
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Walls,
+    Bare,
+    Pooled,
+}
+
+const WAYS: [(Way, &str); 3] =
+    [(Way::Walls, "walls"), (Way::Bare, "plain"), (Way::Pooled, "pooled")];
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
@@ -38,10 +52,17 @@ async fn main() {
     sqlx::query("CREATE DATABASE bench").execute(&admin).await.unwrap();
     let url = format!("{}/bench", server.url());
     let store = Store::create(&url).await.unwrap();
-    let plain = PgPoolOptions::new().max_connections(16).test_before_acquire(false);
-    let plain = plain.connect(&url).await.unwrap();
-    fill(&plain, each).await;
-    let bench = Arc::new(Bench { store, plain, each });
+    let pooled = PgPoolOptions::new().max_connections(16).test_before_acquire(false);
+    let pooled = pooled.connect(&url).await.unwrap();
+    fill(&pooled, each).await;
+    let mut bare = Vec::new();
+    for _ in 0..2 {
+        let (client, wire) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+        tokio::spawn(wire);
+        let statement = client.prepare(PLAIN).await.unwrap();
+        bare.push((client, statement));
+    }
+    let bench = Arc::new(Bench { store, bare, pooled, each });
     let mut report = serde_json::Map::new();
     for clients in [1, 2] {
         report.insert(clients.to_string(), bench.compare(clients, rounds).await);
@@ -76,23 +97,24 @@ async fn fill(pool: &PgPool, each: u64) {
 
 impl Bench {
     async fn compare(self: &Arc<Self>, clients: u64, rounds: u64) -> Value {
-        let (mut walls, mut plain) = (Samples::default(), Samples::default());
+        let mut all = [const { Samples::new() }; WAYS.len()];
         for round in 0..=rounds {
-            // In turns, so that neither always goes first.
-            for way in [round % 2 == 0, round % 2 != 0] {
-                let samples = self.clone().round(clients, round, way).await;
+            // In turns, so that none always goes first.
+            for turn in 0..WAYS.len() {
+                let at = (turn + round as usize) % WAYS.len();
+                let samples = self.clone().round(clients, round, WAYS[at].0).await;
                 // The first round warms caches and connections.
-                match (round > 0, way) {
-                    (true, true) => walls.add(samples),
-                    (true, false) => plain.add(samples),
-                    _ => {}
+                if round > 0 {
+                    all[at].add(samples);
                 }
             }
         }
-        json!({ "walls": walls.report(), "plain": plain.report() })
+        let reports = all.into_iter().zip(WAYS);
+        let reports = reports.map(|(samples, (_, name))| (name.to_owned(), samples.report()));
+        Value::Object(reports.collect())
     }
 
-    async fn round(self: Arc<Self>, clients: u64, round: u64, walls: bool) -> (Vec<f64>, f64) {
+    async fn round(self: Arc<Self>, clients: u64, round: u64, way: Way) -> (Vec<f64>, f64) {
         let began = Instant::now();
         let tasks = (0..clients).map(|client| {
             let bench = self.clone();
@@ -100,7 +122,7 @@ impl Bench {
                 let mut times = Vec::new();
                 for n in 0..LOOKUPS {
                     let seed = (round * clients + client) * LOOKUPS + n;
-                    times.push(bench.look_up(seed, walls).await);
+                    times.push(bench.look_up(seed, (way, client as usize)).await);
                 }
                 times
             })
@@ -114,14 +136,15 @@ impl Bench {
     }
 
     /// Milliseconds for one of the rows, scattered over all of them.
-    async fn look_up(&self, seed: u64, walls: bool) -> f64 {
+    async fn look_up(&self, seed: u64, (way, client): (Way, usize)) -> f64 {
         let place = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (ORGANIZATIONS * self.each);
         let (org, n) = (place / self.each + 1, place % self.each + 1);
         let (owner, id) = (md5_id(&format!("org{org}")), md5_id(&format!("{org}-{n}")));
         let began = Instant::now();
-        match walls {
-            true => self.through_walls(owner, id).await,
-            false => self.plainly(owner, id).await,
+        match way {
+            Way::Walls => self.through_walls(owner, id).await,
+            Way::Bare => self.barely(client, owner, id).await,
+            Way::Pooled => self.pooled(owner, id).await,
         }
         began.elapsed().as_secs_f64() * 1e3
     }
@@ -132,8 +155,18 @@ impl Bench {
         black_box(scoped.execution(ExecutionId(id)).await.unwrap().unwrap());
     }
 
-    async fn plainly(&self, owner: Uuid, id: Uuid) {
-        let row = sqlx::query(PLAIN).bind(owner).bind(id).fetch_one(&self.plain).await.unwrap();
+    async fn barely(&self, client: usize, owner: Uuid, id: Uuid) {
+        let (client, statement) = &self.bare[client];
+        let row = client.query_one(statement, &[&owner, &id]).await.unwrap();
+        black_box((row.get::<_, Uuid>(0), row.get::<_, String>(1), row.get::<_, String>(2)));
+        black_box((row.get::<_, String>(3), row.get::<_, Option<String>>(4)));
+        black_box((row.get::<_, Option<String>>(5), row.get::<_, String>(6)));
+        black_box((row.get::<_, i64>(7), row.get::<_, Option<i64>>(8)));
+        black_box((row.get::<_, Option<i64>>(9), row.get::<_, i64>(10), row.get::<_, String>(11)));
+    }
+
+    async fn pooled(&self, owner: Uuid, id: Uuid) {
+        let row = sqlx::query(PLAIN).bind(owner).bind(id).fetch_one(&self.pooled).await.unwrap();
         black_box((row.get::<Uuid, _>(0), row.get::<String, _>(1), row.get::<String, _>(2)));
         black_box((row.get::<String, _>(3), row.get::<Option<String>, _>(4)));
         black_box((row.get::<Option<String>, _>(5), row.get::<String, _>(6)));
@@ -142,13 +175,16 @@ impl Bench {
     }
 }
 
-#[derive(Default)]
 struct Samples {
     times: Vec<f64>,
     per_second: Vec<f64>,
 }
 
 impl Samples {
+    const fn new() -> Self {
+        Self { times: Vec::new(), per_second: Vec::new() }
+    }
+
     fn add(&mut self, (times, per_second): (Vec<f64>, f64)) {
         self.times.extend(times);
         self.per_second.push(per_second);
