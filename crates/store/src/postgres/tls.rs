@@ -27,10 +27,11 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 fn build(options: &PgConnectOptions) -> Result<ClientConfig, Fault> {
     let provider = Arc::new(ring::default_provider());
+    let any_name = |authority| AnyName { authority, provider: provider.clone() };
     let verifier: Arc<dyn ServerCertVerifier> = match options.get_ssl_mode() {
         PgSslMode::VerifyFull => authority(options, &provider)?,
-        PgSslMode::VerifyCa => Arc::new(AnyName(authority(options, &provider)?)),
-        _ => Arc::new(Anybody(provider.clone())),
+        PgSslMode::VerifyCa => Arc::new(any_name(Some(authority(options, &provider)?))),
+        _ => Arc::new(any_name(None)),
     };
     let config =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
@@ -80,9 +81,13 @@ fn pem(options: &PgConnectOptions, name: &str) -> Result<Option<Vec<u8>>, Fault>
     }
 }
 
-/// Believes whoever the authority has signed, by whatever name.
+/// Believes whoever the authority has signed, by whatever name; without one, anybody. In either case
+/// they hold the key of the certificate they show.
 #[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
+struct AnyName {
+    authority: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
+}
 
 impl ServerCertVerifier for AnyName {
     fn verify_server_cert(
@@ -93,7 +98,8 @@ impl ServerCertVerifier for AnyName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match self.0.verify_server_cert(end, between, name, ocsp, now) {
+        let Some(authority) = &self.authority else { return Ok(ServerCertVerified::assertion()) };
+        match authority.verify_server_cert(end, between, name, ocsp, now) {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -107,46 +113,7 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
-}
-
-/// Believes anybody who holds the key of the certificate they show.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let schemes = &self.0.signature_verification_algorithms;
+        let schemes = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signed, schemes)
     }
 
@@ -156,11 +123,11 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let schemes = &self.0.signature_verification_algorithms;
+        let schemes = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signed, schemes)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
