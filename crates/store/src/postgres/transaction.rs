@@ -141,7 +141,11 @@ impl Open {
         let mut tries = 1;
         loop {
             let begins = self.client.is_none();
-            match self.ask(bound, (statement.sql, &values), end).await {
+            if begins {
+                // Whoever waited for a connection in vain does not wait again.
+                self.client = Some(self.pool.take().await.map_err(failed)?);
+            }
+            match self.ask((bound, begins), (statement.sql, &values), end).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) if begins && tries < BEGINS && is_broken(&error) => {
                     self.begin_anew(&error);
@@ -164,19 +168,15 @@ impl Open {
 
     async fn ask(
         &mut self,
-        bound: Bound,
+        (bound, begins): (Bound, bool),
         (sql, values): (&'static str, &[Parameter]),
         end: Option<&'static str>,
     ) -> Result<Answer, sqlx::Error> {
-        let before = match &self.client {
-            None => Some(begin(bound, self.mode)),
-            Some(_) if self.wears != Some(bound) => Some(clothes(bound)),
-            Some(_) => None,
+        let before = match begins {
+            true => Some(begin(bound, self.mode)),
+            false => (self.wears != Some(bound)).then(|| clothes(bound)),
         };
-        let client = match &mut self.client {
-            Some(client) => client,
-            none => none.insert(self.pool.take().await?),
-        };
+        let client = self.client.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
         (self.wears, self.underway) = (None, true);
         let asked = match self.direct {
             true => client.prepared(before, (sql, values), end).await,
