@@ -71,8 +71,8 @@ impl Cache {
     /// again in the background.
     pub async fn redis(address: Address) -> Self {
         if address.is_open() {
-            tracing::warn!(redis = %address, "whoever reaches Redis, workflows too, can read \
-                workspace files there: see docs/cache.md for a password and TLS");
+            tracing::warn!(redis = %address, "whoever reaches Redis can read workspace files \
+                there: see docs/cache.md for a password and TLS");
         }
         Self::over(Backend::Redis(redis::Redis::open(address).await))
     }

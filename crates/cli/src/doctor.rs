@@ -99,8 +99,8 @@ async fn master_key(data: &Data) -> Result<String, String> {
 async fn cache(data: &Data) -> Result<String, String> {
     let Some(address) = &data.redis else { return Ok("in memory".to_owned()) };
     cache::check(address).await?;
-    let open = "; whoever reaches it, workflows too, can read workspace files there: see \
-                docs/cache.md for a password and TLS";
+    let open = "; whoever reaches it can read workspace files there: see docs/cache.md for a \
+                password and TLS";
     Ok(format!("{address} answers{}", if address.is_open() { open } else { "" }))
 }
 
