@@ -27,12 +27,16 @@ import row_security
 import run_and_wait
 import scale
 import scoping
+import stages
+import walls
 import with_packages
 from figures import Figure
 
 BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "imports": imports.measure,
     "run_and_wait": run_and_wait.measure,
+    "stages": stages.measure,
+    "walls": walls.measure,
     "with_packages": with_packages.measure,
     "peers": peers.measure,
     "memory": memory.measure,

@@ -45,7 +45,7 @@ def measure(quick: bool) -> list[Figure]:
 
 def _ways(client: Client) -> dict[str, Callable[[], object]]:
     return {
-        "run and wait": lambda: _run(client),
+        "run and wait": lambda: run_once(client),
         "GET /healthz": lambda: client.call("GET", "/healthz"),
         "GET /api/auth/me": lambda: client.call("GET", "/api/auth/me"),
         SETTINGS: lambda: client.call("GET", "/api/org/settings"),
@@ -53,7 +53,8 @@ def _ways(client: Client) -> dict[str, Callable[[], object]]:
     }
 
 
-def _run(client: Client) -> None:
+def run_once(client: Client) -> None:
+    """Runs `WORKFLOW` once and waits for it."""
     execution = client.call("POST", RUN, {"inputs": {}})
     if execution["result"] != 42:
         raise RuntimeError(f"{execution['status']}: {execution['error']}")

@@ -9,6 +9,8 @@ use store::Store;
 
 /// Upper bounds of the buckets of a request's time, in seconds.
 const SECONDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+const STAGE_SECONDS: [f64; 12] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0, 60.0];
 /// After so many requests the samples are put into their buckets, read or not.
 const UPKEEP_EVERY: u64 = 1024;
 
@@ -32,6 +34,8 @@ fn install() -> Option<PrometheusHandle> {
     let builder = PrometheusBuilder::new().set_buckets_for_metric(duration, &SECONDS);
     let cache = Matcher::Full(cache::metrics::SECONDS.to_owned());
     let builder = builder.ok()?.set_buckets_for_metric(cache, &SECONDS);
+    let stages = Matcher::Full(jobs::metrics::STAGES.to_owned());
+    let builder = builder.ok()?.set_buckets_for_metric(stages, &STAGE_SECONDS);
     let recorder = builder.ok()?.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).ok()?;

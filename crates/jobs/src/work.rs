@@ -1,11 +1,14 @@
 //! A worker's side of the queue: claim what is waiting, hold the leases, rescue what others lost.
 
-use crate::{Bells, Clock, metrics};
+use crate::{
+    Bells, Clock,
+    metrics::{self, Stage},
+};
 use domain::ExecutionId;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use store::{Claim, Ended, Finished, Reason, Refused, Store, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -85,7 +88,11 @@ impl Work {
 
     async fn claim(&self, limit: u32) -> Result<Vec<Held>, WorkError> {
         let system = self.0.store.system(Reason::Claim);
+        let begun = Instant::now();
         let claimed = system.claim(self.0.id, limit, LEASE, self.0.clock.now()).await?;
+        if !claimed.claims.is_empty() {
+            metrics::spent(Stage::Claim, begun.elapsed());
+        }
         for refused in &claimed.refused {
             let Refused { execution, organization, why } = refused;
             tracing::error!(%execution, %organization, %why, "a job was refused and has ended");
@@ -174,8 +181,9 @@ impl Held {
     /// Ends the execution; `false` when the lease was lost and somebody else will.
     pub async fn finish(&self, finished: Finished) -> Result<bool, WorkError> {
         let scoped = self.work.0.store.scoped(&self.claim.access);
-        let outcome = finished.outcome.status;
+        let (outcome, begun) = (finished.outcome.status, Instant::now());
         let ended = scoped.finish(&self.claim, finished).await?;
+        metrics::spent(Stage::Finish, begun.elapsed());
         match ended {
             Some(Ended { again: None, .. }) => metrics::finished(outcome),
             Some(Ended { again: Some(_), .. }) => metrics::tried_again(outcome),

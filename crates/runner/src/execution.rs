@@ -66,6 +66,7 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
     let limits = limits(&request);
     let room = Room { memory_mb: limits.memory_mb, processes: limits.processes };
     let seat = Arc::new(tools.sandbox.seat(room).await.map_err(NotStarted::Seat)?);
+    let seated = Instant::now();
     let opening = opening(&request, limits, seat.scratch())?;
     let files = load(tools.bundles, &request).await?;
     let packages = packages(&tools, &request, &files).await;
@@ -80,12 +81,16 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
     }
     learn(&tools, &packages, &held.modules.packages);
     let ended = held.ending.known;
+    let imported = held.modules.told_at.unwrap_or(ended);
     let timings = Timings {
-        bundle: loaded - begun,
+        place: seated - begun,
+        files: loaded - seated,
         fork: forked - loaded,
-        run: ended - forked,
-        finish: ended.elapsed(),
+        import: imported - forked,
+        code: ended - imported,
+        end: ended.elapsed(),
     };
+    timings.count();
     let memory = seat.ran_out_of_memory();
     seat.over();
     let outcome = outcome(held.ending, request.limits.timeout, memory);

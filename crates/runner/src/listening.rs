@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::{
     net::unix::OwnedReadHalf,
     sync::{mpsc, watch},
+    time::Instant,
 };
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec, LengthDelimitedCodecError};
 
@@ -102,6 +103,7 @@ impl<'a> Listener<'a> {
                 let _closed = self.calls.send(call).await;
             }
             Incoming::Modules(modules) => {
+                self.modules.told_at.get_or_insert_with(Instant::now);
                 let room = MAX_MODULES.saturating_sub(self.modules.modules.len());
                 self.modules.modules.extend(modules.modules.into_iter().take(room));
                 let room = MAX_PACKAGES.saturating_sub(self.modules.packages.len());

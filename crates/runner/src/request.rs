@@ -7,6 +7,7 @@ use domain::{
     execution::{LoadedModule, LogLine, Outcome},
     settings::Regional,
 };
+use jobs::metrics::{self, Stage};
 use serde::Serialize;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -113,14 +114,30 @@ pub struct RunReport {
 /// Where the time of a run went.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Timings {
-    /// Until both bundles were there.
-    pub bundle: Duration,
+    /// Until it had a place to live in.
+    pub place: Duration,
+    /// From there until its files were there.
+    pub files: Duration,
     /// From there until the child lived.
     pub fork: Duration,
+    /// From there until it said what it had imported; until its end if it never did.
+    pub import: Duration,
     /// From there until its end was known.
-    pub run: Duration,
+    pub code: Duration,
     /// From there until the child was reaped and its log kept.
-    pub finish: Duration,
+    pub end: Duration,
+}
+
+impl Timings {
+    /// Adds them to the figures of this process.
+    pub(crate) fn count(&self) {
+        metrics::spent(Stage::Place, self.place);
+        metrics::spent(Stage::Files, self.files);
+        metrics::spent(Stage::Fork, self.fork);
+        metrics::spent(Stage::Import, self.import);
+        metrics::spent(Stage::Code, self.code);
+        metrics::spent(Stage::End, self.end);
+    }
 }
 
 /// Why a run did not start. Nothing of the workflow has run: it may be tried again.

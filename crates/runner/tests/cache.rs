@@ -187,9 +187,9 @@ async fn a_cold_runner_reads_no_file_from_the_database_that_redis_has() {
         let request = stage.request(stage.world.acme).await;
         let (before, begun) = (statements(), Instant::now());
         let report = runner.run(request).await.unwrap();
-        println!("a first run took {:?}, its bundles {:?}", begun.elapsed(), report.timings.bundle);
+        println!("a first run took {:?}, its bundles {:?}", begun.elapsed(), report.timings.files);
         assert_eq!(result(&report), json!(["acme's", "everybody's"]));
-        (statements() - before, report.timings.bundle)
+        (statements() - before, report.timings.files)
     };
     let (from_database, _) = cold_run(&stage.runner).await;
     cache.settle().await;

@@ -24,7 +24,8 @@ async fn a_trivial_run() {
         result(&stage.runner.run(request).await.unwrap()) == json!(true)
     };
     eventually("its code is compiled ahead", compiled).await;
-    let (mut whole, mut fork, mut run, mut finish) = (vec![], vec![], vec![], vec![]);
+    let (mut whole, mut fork, mut import, mut code, mut end) =
+        (vec![], vec![], vec![], vec![], vec![]);
     for _ in 0..200 {
         let request = stage.request(stage.world.acme).await;
         let begun = Instant::now();
@@ -32,15 +33,17 @@ async fn a_trivial_run() {
         whole.push(begun.elapsed());
         result(&report);
         fork.push(report.timings.fork);
-        run.push(report.timings.run);
-        finish.push(report.timings.finish);
+        import.push(report.timings.import);
+        code.push(report.timings.code);
+        end.push(report.timings.end);
     }
     println!(
-        "trivial run: p50 {:?} (fork {:?}, run {:?}, finish {:?})",
+        "trivial run: p50 {:?} (fork {:?}, import {:?}, code {:?}, end {:?})",
         median(whole),
         median(fork),
-        median(run),
-        median(finish)
+        median(import),
+        median(code),
+        median(end)
     );
 }
 
@@ -58,7 +61,7 @@ async fn bundles_of_many_files() {
         result(&first);
         stage.world.write(Scope::Global, "lib0/module0.py", "X = 1").await;
         let again = stage.run("def run(): return 1").await;
-        let (cold, edit) = (first.timings.bundle, again.timings.bundle);
+        let (cold, edit) = (first.timings.files, again.timings.files);
         println!("bundle of {count} files: first {cold:?}, after an edit {edit:?}");
         let modules: Vec<LoadedModule> = again.modules;
         assert_eq!(modules.len(), 1);

@@ -15,9 +15,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{ExecutionId, Timestamp, execution::Status};
+use jobs::metrics::{self, Stage};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::{
     EnqueueError, Enqueued, Execution, ListExecutions, NewExecution, PRIORITIES, Place, StoreError,
 };
@@ -208,8 +209,10 @@ async fn enqueue(
         max_queued: signed.session.organization.settings.executions.max_queued,
         now,
     };
+    let begun = Instant::now();
     let Enqueued { execution, created } = scoped.enqueue(new).await?;
     if created {
+        metrics::spent(Stage::Enqueue, begun.elapsed());
         state.bells.ring_work();
     }
     Ok(execution)

@@ -5,6 +5,7 @@ use domain::execution::{Failure, LoadedModule};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use tokio::time::Instant;
 
 /// One frame.
 #[derive(Debug)]
@@ -78,6 +79,9 @@ pub(crate) struct Modules {
     /// Installed packages, by their first names that have a file.
     #[serde(default)]
     pub packages: Vec<String>,
+    /// When the first of them were told.
+    #[serde(skip)]
+    pub told_at: Option<Instant>,
 }
 
 #[derive(Deserialize)]
