@@ -16,9 +16,9 @@ mod words;
 pub use options::{EnvironmentOptions, Preload};
 pub use uv::{NoUv, Uv};
 
-use crate::{Python, sources::now};
+use crate::{Python, sandbox::Sandbox, sources::now};
 use building::{Builds, NotBuilt, Progress};
-use directories::Directories;
+pub(crate) use directories::Directories;
 use domain::{
     Scope,
     environment::{Builder, Wanted},
@@ -27,8 +27,7 @@ use learning::Learning;
 use slots::{Settled, Slots};
 use std::{
     collections::HashMap,
-    io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
@@ -82,23 +81,19 @@ struct Inner {
 }
 
 impl Environments {
-    /// Where they all are.
-    pub(crate) fn directory(&self) -> &std::path::Path {
-        self.inner.directories.root()
-    }
-
-    pub(crate) fn open(
-        data: &Path,
+    /// Those of `directories`, installed behind the walls of `sandbox`.
+    pub(crate) fn new(
+        (directories, sandbox): (Directories, Sandbox),
         python: Python,
         options: EnvironmentOptions,
         store: Store,
-    ) -> io::Result<Self> {
-        let directories = Directories::open(data)?;
-        let builds = Builds::new(python.clone(), options.clone(), directories.clone());
+    ) -> Self {
+        let places = (directories.clone(), sandbox);
+        let builds = Builds::new(python.clone(), options.clone(), places);
         let learning = Learning::new(directories.root());
         let (slots, held) = (Slots::default(), Mutex::default());
         let inner = Inner { store, python, options, directories, builds, slots, held, learning };
-        Ok(Self { inner: Arc::new(inner) })
+        Self { inner: Arc::new(inner) }
     }
 
     /// What a run has whose scope's file is `wanted`. Waits while it is being built.

@@ -5,7 +5,7 @@ use crate::{
     analyser::ChildAnalyser,
     bundles::{Bundles, Wanted},
     egress::Egress,
-    environments::{EnvironmentOptions, Environments},
+    environments::{Directories, EnvironmentOptions, Environments},
     execution::{self, Tools},
     runtime_files,
     sandbox::{NoProbe, NoSandbox, Posture, Sandbox, SandboxOptions, Site},
@@ -142,11 +142,12 @@ impl Runner {
     /// Finds Python, lays out the runtime and starts the zygotes.
     pub async fn start(options: RunnerOptions, store: Store) -> Result<Self, RunnerError> {
         let python = Python::find(options.python.as_deref()).await?;
-        let (data, set) = (&options.data_dir, options.environments.clone());
-        let environments = Environments::open(data, python.clone(), set, store.clone())
+        let packages = Directories::open(&options.data_dir)
             .map_err(|error| RunnerError::Files(options.data_dir.clone(), error))?;
-        let launch = launch(&options, &python, environments.directory().to_owned()).await?;
-        let sandbox = launch.sandbox.clone();
+        let launch = launch(&options, &python, packages.root().to_owned()).await?;
+        let (sandbox, set) = (launch.sandbox.clone(), options.environments.clone());
+        let places = (packages, sandbox.clone());
+        let environments = Environments::new(places, python.clone(), set, store.clone());
         let tools = Arc::new(Pool::new(Kind::Tools, launch.clone(), options.forks_per_zygote));
         let runs = Arc::new(Pools::new(launch, options.forks_per_zygote));
         tokio::try_join!(runs.ready(), tools.ready())?;

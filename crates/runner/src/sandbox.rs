@@ -5,12 +5,13 @@
 //! a `seat`, with a user (`users`), a control group (`groups`) and a scratch directory → `files` makes
 //! the run's ruleset, `calls` the filter that all runs share → the zygote forks, and the child raises the
 //! walls around itself (`python/src/bifrost_runtime/walls.py`). `probe` attacks each wall and tells
-//! the `posture`.
+//! the `posture`. What installs packages is no run and has walls of its own (`installer`).
 
 mod calls;
 mod cells;
 mod files;
 mod groups;
+mod installer;
 mod keeper;
 mod options;
 mod posture;
@@ -19,6 +20,7 @@ mod seat;
 mod settings;
 mod visible;
 
+pub(crate) use installer::Places;
 pub use options::{NoUsers, SandboxOptions, UserRange};
 pub use posture::{Posture, Wall};
 pub use probe::NoProbe;
@@ -73,6 +75,7 @@ struct Inner {
     cells: Arc<Cells>,
     walls: ZygoteWalls,
     files: files::Files,
+    installer: installer::Installer,
     site: Site,
     means: Means,
     /// Why the means are no better.
@@ -88,12 +91,13 @@ impl Sandbox {
         let (keeper, found) =
             Keeper::start(&site, &options, &visible, &root).await.map_err(NoSandbox::Keeper)?;
         let walls = ZygoteWalls::new(&found, &options);
+        let installer = installer::Installer::new(&site, &found, &options);
         let (means, why) = (found.means, found.why.clone());
         if means != Means::Root {
             tracing::info!(?means, why, "the walls around runs are not made by root");
         }
         let cells = Arc::new(Cells::new(keeper, means, options));
-        Ok(Self { inner: Arc::new(Inner { cells, walls, files, site, means, why }) })
+        Ok(Self { inner: Arc::new(Inner { cells, walls, files, installer, site, means, why }) })
     }
 
     #[cfg(test)]
@@ -110,6 +114,11 @@ impl Sandbox {
     /// What zygotes are started with.
     pub(crate) fn walls(&self) -> &ZygoteWalls {
         &self.inner.walls
+    }
+
+    /// A command behind the walls of installations: append the program and its arguments.
+    pub(crate) fn installer(&self, places: &Places<'_>) -> io::Result<tokio::process::Command> {
+        self.inner.installer.command(&self.inner.files, places)
     }
 
     /// A place for one run: an empty cell and a scratch directory in it.

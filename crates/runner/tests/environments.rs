@@ -10,7 +10,7 @@ use domain::{
     execution::{LogLevel, Status},
 };
 use packages::{Shop, uv};
-use runner::{RunReport, Runner, RunnerOptions};
+use runner::{RunReport, Runner, RunnerOptions, sandbox::SandboxOptions};
 use serde_json::json;
 use std::{
     fs,
@@ -104,9 +104,9 @@ async fn organizations_have_different_versions_at_the_same_time_and_others_globa
 async fn the_same_lock_is_built_once_whoever_asks_and_however_many() {
     let shop = Shop::new();
     things(&shop);
-    let stage = stage_with(|options| shop.counted(&mut options.environments)).await;
+    let stage = stage_with(|options| shop.counted(options)).await;
     let mut options = RunnerOptions::new(stage.world.directory.path());
-    shop.counted(&mut options.environments);
+    shop.counted(&mut options);
     // Another process on the same data directory.
     let other = Runner::start(options, stage.world.store.clone()).await.unwrap();
     let world = &stage.world;
@@ -130,7 +130,7 @@ async fn the_same_lock_is_built_once_whoever_asks_and_however_many() {
 async fn uv_is_told_nothing_of_the_server_and_cannot_go_on_for_ever() {
     let shop = Shop::new();
     things(&shop);
-    let stage = stage_with(|options| shop.counted(&mut options.environments)).await;
+    let stage = stage_with(|options| shop.counted(options)).await;
     stage.world.write(stage.world.acme, FILE, "thing").await;
     assert_eq!(result(&stage.run(VERSION).await), json!("2.0"));
     let calls = shop.calls();
@@ -142,13 +142,15 @@ async fn uv_is_told_nothing_of_the_server_and_cannot_go_on_for_ever() {
         assert!(!calls.contains(part), "{part} in {calls}");
     }
     let descriptors: Vec<_> = calls.lines().filter_map(|line| line.split_once(" -> ")).collect();
+    // The listing's own, and the one of the errors, are all there are beside.
     let known = |to: &str| {
-        to.starts_with("pipe:")
-            || ["/dev/null"].contains(&to)
+        ["/dev/null"].contains(&to)
             || to.ends_with("noting-uv")
             || to.ends_with("/calls")
+            || to.starts_with("/proc/")
     };
-    assert!(descriptors.iter().all(|(_, to)| known(to)), "{descriptors:?}");
+    let known = |(of, to): &(&str, &str)| known(to) || of.ends_with(" 2");
+    assert!(descriptors.iter().all(known), "{descriptors:?}");
     assert!(!calls.contains("cpu time               (seconds, -t) unlimited"), "{calls}");
 }
 
@@ -185,7 +187,7 @@ async fn a_broken_file_leaves_the_last_packages_and_each_run_says_so() {
 #[tokio::test]
 async fn a_refused_line_is_told_without_asking_anybody() {
     let shop = Shop::new();
-    let stage = stage_with(|options| shop.counted(&mut options.environments)).await;
+    let stage = stage_with(|options| shop.counted(options)).await;
     stage.world.write(stage.world.acme, FILE, "idna\n-r other.txt\n").await;
     let report = stage.run("def run(): return 1").await;
     assert_eq!(result(&report), json!(1));
@@ -205,6 +207,124 @@ async fn what_would_have_to_be_built_is_refused_unless_the_operator_allows_it() 
     let report = stage.run("def run(): return 1").await;
     let said = warnings(&report);
     assert!(said[0].contains("no usable wheels"), "{said:?}");
+}
+
+/// A package that is built by its own code, which tries what it can and puts into the package how
+/// that went.
+const EVIL: &str = r#"
+import ctypes, json, os, socket, time, zipfile
+DATA, SERVER, MARK = TOLD
+
+def connect_local():
+    socket.socket(socket.AF_UNIX)
+
+def unshare():
+    if ctypes.CDLL(None, use_errno=True).unshare(0x20000):
+        raise OSError(ctypes.get_errno(), "unshare")
+
+def become_another():
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setuid(12345)
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    if os.waitpid(pid, 0)[1]:
+        raise OSError("setuid")
+
+TRIES = {
+    "list the data directory": lambda: os.listdir(DATA),
+    "read a file in it": lambda: open(DATA + "/secret").read(),
+    "write a file in it": lambda: open(DATA + "/written", "w"),
+    "write a file beside it": lambda: open("/var/tmp/" + MARK, "w"),
+    "read the passwords": lambda: open("/etc/shadow").read(),
+    "read the server's environment": lambda: open(f"/proc/{SERVER}/environ", "rb").read(),
+    "read the server's memory": lambda: open(f"/proc/{SERVER}/mem", "rb"),
+    "signal the server": lambda: os.kill(SERVER, 0),
+    "open a raw socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1),
+    "open a packet socket": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),
+    "open a local socket": connect_local,
+    "make a namespace": unshare,
+    "become another user": become_another,
+}
+
+def tried(attack):
+    try:
+        attack()
+    except OSError as error:
+        return f"{type(error).__name__}"
+    return "reached"
+
+def build_wheel(directory, settings=None, metadata=None):
+    if os.fork() == 0:
+        os.setsid()
+        os.closerange(0, 256)
+        ctypes.CDLL(None).prctl(15, MARK.encode(), 0, 0, 0)
+        time.sleep(600)
+    told = {name: tried(attack) for name, attack in TRIES.items()}
+    name = "built-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(directory, name), "w") as wheel:
+        wheel.writestr("built.py", f"TOLD = {told!r}")
+        wheel.writestr("built-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: built\nVersion: 1.0\n")
+        wheel.writestr("built-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("built-1.0.dist-info/RECORD", "")
+    return name
+"#;
+
+/// What the code of a package that is built reaches behind these walls; whether what it leaves
+/// behind lives on.
+async fn reached(sandbox: SandboxOptions) -> (Vec<String>, bool) {
+    let shop = Shop::new();
+    let stage = stage_with(|options| {
+        shop.only(&mut options.environments);
+        options.environments.build = true;
+        options.sandbox = sandbox;
+    })
+    .await;
+    let data = stage.world.directory.path();
+    fs::write(data.join("secret"), "secret").unwrap();
+    let mark = format!("bf{:012x}", uuid::Uuid::now_v7().as_u128() & 0xffff_ffff_ffff);
+    let told = format!("TOLD = ({data:?}, {}, {mark:?})\n", std::process::id());
+    let project = "[build-system]\nrequires = []\nbuild-backend = 'evil'\nbackend-path = ['.']\n\
+                   [project]\nname = 'built'\nversion = '1.0'\n";
+    let evil = told + EVIL;
+    shop.source("built", "1.0", &[("pyproject.toml", project), ("evil.py", &evil)]);
+    stage.world.write(stage.world.acme, FILE, "built").await;
+    let report = stage.run("def run():\n    import built\n    return built.TOLD").await;
+    assert_eq!(warnings(&report), Vec::<&str>::new());
+    let told = result(&report);
+    assert_eq!(told.as_object().unwrap().len(), 13, "{told:#}");
+    let reached = told.as_object().unwrap().iter().filter(|it| it.1 == "reached");
+    let reached = reached.map(|it| it.0.clone()).collect();
+    let named = |entry: &fs::DirEntry| {
+        fs::read_to_string(entry.path().join("comm")).is_ok_and(|name| name.trim() == mark)
+    };
+    let left = fs::read_dir("/proc").unwrap().flatten().find(named);
+    if let Some(left) = &left {
+        let pid = left.file_name().into_string().unwrap().parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+    let _not_there = fs::remove_file(format!("/var/tmp/{mark}"));
+    (reached, left.is_some())
+}
+
+#[tokio::test]
+async fn code_that_builds_a_package_reaches_nothing_of_the_server() {
+    assert_eq!(reached(SandboxOptions::default()).await, (Vec::new(), false));
+}
+
+#[tokio::test]
+async fn without_walls_it_would_reach_the_server_and_stay() {
+    let walls = ["processes", "rights", "files", "system_calls"];
+    let without = |options: SandboxOptions, wall| options.without(wall);
+    let (reached, stays) =
+        reached(walls.into_iter().fold(SandboxOptions::default(), without)).await;
+    for attack in ["list the data directory", "write a file beside it", "signal the server"] {
+        assert!(reached.iter().any(|it| it == attack), "{attack} is not in {reached:?}");
+    }
+    assert!(stays);
 }
 
 #[tokio::test]

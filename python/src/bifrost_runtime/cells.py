@@ -57,7 +57,7 @@ def _settle(off: list[str]) -> tuple[str, str]:
     if "namespaces" not in off:
         fault = _try(_as_user)
         if fault is None:
-            _own_user_namespace()
+            own_user_namespace()
             return "user", "; ".join(faults)
         faults.append(fault)
     return "none", "; ".join(faults)
@@ -72,12 +72,12 @@ def _as_root() -> None:
 
 
 def _as_user() -> None:
-    _own_user_namespace()
+    own_user_namespace()
     system.unshare(_ALL | system.NEW_PROCESSES)
     system.mount("", "/", flags=system.MOUNT_PRIVATE | system.MOUNT_RECURSIVE)
 
 
-def _own_user_namespace() -> None:
+def own_user_namespace() -> None:
     """Be in a user namespace that knows nobody but this user."""
     user, group = os.geteuid(), os.getegid()
     system.unshare(system.NEW_USER)

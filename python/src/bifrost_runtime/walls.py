@@ -88,11 +88,11 @@ def take(arguments: list[str]) -> Walls:
     os.dup2(null, _USER_NAMESPACE)
     os.close(null)
     if settings["processes"]:
-        _be_first()
+        be_first()
     return Walls(settings)
 
 
-def _be_first() -> None:
+def be_first() -> None:
     """Go on as the first process of a namespace, so that whoever kills this kills all runs."""
     system.unshare(system.NEW_PROCESSES)
     pid = os.fork()

@@ -6,10 +6,15 @@ use super::{
     uv::{Call, Said, Uv},
     words::Words,
 };
-use crate::Python;
+use crate::{Python, sandbox::Sandbox};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
-use std::{ffi::OsString, io, path::Path, sync::Arc};
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, watch};
 
@@ -47,6 +52,7 @@ pub(super) struct Builds {
     python: Python,
     options: EnvironmentOptions,
     directories: Directories,
+    sandbox: Sandbox,
     slots: Arc<Semaphore>,
 }
 
@@ -54,10 +60,10 @@ impl Builds {
     pub(super) fn new(
         python: Python,
         options: EnvironmentOptions,
-        directories: Directories,
+        (directories, sandbox): (Directories, Sandbox),
     ) -> Self {
         let slots = Arc::new(Semaphore::new(AT_ONCE));
-        Self { python, options, directories, slots }
+        Self { python, options, directories, sandbox, slots }
     }
 
     /// The name of what a lock comes to on this machine with this interpreter.
@@ -82,7 +88,7 @@ impl Builds {
         let mut arguments = words(["pip", "compile", "--generate-hashes", "--no-header"]);
         arguments.extend(words(["--no-annotate", "--no-emit-index-url", "--no-strip-markers"]));
         arguments.extend([wanted.into(), "-o".into(), lock.clone().into()]);
-        self.call(home.path(), arguments, progress).await?;
+        self.call((home.path(), home.path()), arguments, progress).await?;
         if std::fs::metadata(&lock)?.len() > LONGEST_LOCK {
             let text = "the lock is longer than 4 MiB: ask for fewer packages";
             return Err(NotBuilt::Refused(text.to_owned()));
@@ -115,7 +121,7 @@ impl Builds {
         arguments.extend(words(["--compile-bytecode", "--link-mode", "copy", "--target"]));
         let lock = made.path().join("lock.txt");
         arguments.extend([packages.into(), "-r".into(), lock.into()]);
-        self.call(home.path(), arguments, progress).await?;
+        self.call((home.path(), made.path()), arguments, progress).await?;
         let (directories, name) = (self.directories.clone(), id.to_owned());
         let finish = move || directories.finish(&name, made, &hold);
         tokio::task::spawn_blocking(finish).await.map_err(io::Error::other)??;
@@ -124,7 +130,7 @@ impl Builds {
 
     async fn call(
         &self,
-        home: &Path,
+        (home, target): (&Path, &Path),
         mut arguments: Vec<OsString>,
         progress: &Progress,
     ) -> Result<(), NotBuilt> {
@@ -135,7 +141,9 @@ impl Builds {
         self.sources(&mut arguments, &mut variables);
         let cache = self.directories.cache();
         let words = self.words(home, &uv);
-        let call = Call { uv: &uv, home, cache: &cache, arguments, variables };
+        let (sandbox, readable) = (&self.sandbox, self.readable());
+        let call =
+            Call { uv: &uv, sandbox, readable, target, home, cache: &cache, arguments, variables };
         let said = call.run(|line| {
             if let Some(word) = words.progress(line) {
                 progress.send_replace(word);
@@ -166,6 +174,15 @@ impl Builds {
                 arguments.extend(words(["--no-index", "--offline"]));
             }
         }
+    }
+
+    /// Packages of the operator that are files of this machine.
+    fn readable(&self) -> Vec<PathBuf> {
+        let index = self.options.index.as_ref().map(|index| index.expose_secret());
+        let index = index.map(|index| index.strip_prefix("file://").unwrap_or(index));
+        let index = index.filter(|index| index.starts_with('/')).map(PathBuf::from);
+        let paths = self.options.find_links.clone().into_iter().chain(index);
+        paths.filter(|path| path.exists()).collect()
     }
 
     fn words(&self, home: &Path, uv: &Uv) -> Words {

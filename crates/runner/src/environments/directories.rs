@@ -18,7 +18,7 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// All environments of a data directory, which several processes may share.
 #[derive(Clone, Debug)]
-pub(super) struct Directories {
+pub(crate) struct Directories {
     root: PathBuf,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Hold {
 
 impl Directories {
     /// Makes the directory if it is not there.
-    pub(super) fn open(data: &Path) -> io::Result<Self> {
+    pub(crate) fn open(data: &Path) -> io::Result<Self> {
         let root = std::path::absolute(data)?.join("environments");
         for directory in [root.clone(), root.join(".locks"), root.join(".cache")] {
             fs::create_dir_all(&directory)?;
@@ -39,7 +39,8 @@ impl Directories {
         Ok(Self { root })
     }
 
-    pub(super) fn root(&self) -> &Path {
+    /// Where they all are.
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 

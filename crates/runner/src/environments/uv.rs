@@ -1,7 +1,8 @@
 //! The program that resolves and installs packages: `uv`, found once, run with next to nothing.
 
+use crate::sandbox::{Places, Sandbox};
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -84,6 +85,11 @@ fn on_path(program: &Path) -> Option<PathBuf> {
 /// One call.
 pub(super) struct Call<'a> {
     pub uv: &'a Uv,
+    pub sandbox: &'a Sandbox,
+    /// What it reads besides the machine's libraries, such as packages of the operator.
+    pub readable: Vec<PathBuf>,
+    /// Where it puts what it makes, besides its home and cache.
+    pub target: &'a Path,
     /// Its home, working and temporary directory: nobody else's.
     pub home: &'a Path,
     /// What it downloaded before.
@@ -118,7 +124,7 @@ impl Call<'_> {
     /// Runs it in a process group of its own, which is killed when the time is over or nobody
     /// waits any more. `tell` gets each line as it comes.
     pub(super) async fn run(self, mut tell: impl FnMut(&str)) -> std::io::Result<Said> {
-        let mut child = self.command().spawn()?;
+        let mut child = self.command()?.spawn()?;
         let group = Group(child.id().and_then(|pid| i32::try_from(pid).ok()));
         let mut text = String::new();
         let said = child.stderr.take();
@@ -141,14 +147,17 @@ impl Call<'_> {
         Ok(Said { status, text, late })
     }
 
-    /// Through a shell, which sets limits on itself and becomes the program. No descriptor of the
-    /// server is inherited: all are closed on exec.
-    fn command(self) -> Command {
-        const LIMITS: &str = "ulimit -c 0; ulimit -n 1024; ulimit -t 1200; ulimit -f 4194304; \
-             ulimit -v 16777216; exec \"$@\"";
-        let mut command = Command::new("/bin/sh");
+    /// Behind walls, with limits. No descriptor of the server is inherited: all are closed on exec.
+    fn command(self) -> std::io::Result<Command> {
+        let certificates = CERTIFICATES.iter().filter_map(std::env::var_os).map(PathBuf::from);
+        let mut readable = self.readable;
+        readable.extend(certificates.filter(|path| path.exists()));
+        readable.extend([self.uv.executable.clone(), PathBuf::from("/proc")]);
+        let mut command = self.sandbox.installer(&Places {
+            readable: readable.iter().map(PathBuf::as_path).collect(),
+            writable: vec![self.home, self.cache, self.target],
+        })?;
         command
-            .args([OsStr::new("-c"), OsStr::new(LIMITS), OsStr::new("uv")])
             .arg(&self.uv.executable)
             .args(["--no-config", "--no-progress", "--color", "never"])
             .args(&self.arguments)
@@ -165,12 +174,11 @@ impl Call<'_> {
             }))
             .envs(self.variables)
             .current_dir(self.home)
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        command
+        Ok(command)
     }
 }
 

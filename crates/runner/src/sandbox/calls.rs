@@ -162,13 +162,26 @@ const fn if_any_of(bits: u32, then: u8, otherwise: u8) -> Step {
     (0x45, then, otherwise, bits)
 }
 
-/// The program that every child loads, each instruction eight bytes.
+/// The program that every run loads, each instruction eight bytes.
 pub(super) fn filter() -> Vec<u8> {
+    put_together(sockets(), &[])
+}
+
+/// What an installation may do that a run may not: start programs and watch them.
+const OF_INSTALLERS: &[i64] =
+    &[libc::SYS_execve, libc::SYS_execveat, libc::SYS_pidfd_open, libc::SYS_pidfd_send_signal];
+
+/// The program of those that install packages: they start others, and ask for names by themselves.
+pub(super) fn of_installers() -> Vec<u8> {
+    put_together(sockets_of_installers(), OF_INSTALLERS)
+}
+
+fn put_together(sockets: Vec<Step>, allowed: &[i64]) -> Vec<u8> {
     let mut program = vec![TABLE, if_equal(ARCHITECTURE, 1, 0), KILL, CALL];
     // `clone3` takes flags that no filter can see: libraries use `clone` when there is none.
     program.extend([if_at_least(OTHER_TABLE, 1, 0), if_equal(CLONE3, 0, 1), NOT_THERE]);
     for (call, checks) in [
-        (libc::SYS_socket, sockets()),
+        (libc::SYS_socket, sockets),
         (libc::SYS_socketpair, pairs()),
         (
             libc::SYS_clone,
@@ -179,7 +192,7 @@ pub(super) fn filter() -> Vec<u8> {
         program.push(if_equal(number(call), 0, length(&checks)));
         program.extend(checks);
     }
-    program.extend(refusals());
+    program.extend(refusals(allowed));
     program.into_iter().flat_map(bytes).collect()
 }
 
@@ -187,10 +200,10 @@ pub(super) fn filter() -> Vec<u8> {
 /// call there is, so with one long row that would be most of what the walls cost.
 const ROW: usize = 12;
 
-/// Refuses what is refused whatever the arguments, and allows the rest.
-fn refusals() -> Vec<Step> {
-    let mut calls: Vec<u32> =
-        REFUSED.iter().chain(REFUSED_HERE).map(|call| number(*call)).collect();
+/// Refuses what is refused whatever the arguments, but for those of `allowed`; allows the rest.
+fn refusals(allowed: &[i64]) -> Vec<Step> {
+    let refused = REFUSED.iter().chain(REFUSED_HERE).filter(|call| !allowed.contains(call));
+    let mut calls: Vec<u32> = refused.map(|call| number(*call)).collect();
     calls.sort_unstable();
     let rows: Vec<&[u32]> = calls.chunks(ROW).collect();
     // Each row has what passes it by and what allows the rest of it; the last needs no passing.
@@ -229,6 +242,23 @@ fn sockets() -> Vec<Step> {
     ]
 }
 
+/// Streams and datagrams of the internet only.
+fn sockets_of_installers() -> Vec<Step> {
+    let [four, six] = [AF_INET, AF_INET6].map(i32::cast_unsigned);
+    let [stream, datagram] = [SOCK_STREAM, libc::SOCK_DGRAM].map(i32::cast_unsigned);
+    vec![
+        argument(0),
+        if_equal(four, 1, 0),
+        if_equal(six, 0, 4),
+        argument(1),
+        and(SOCKET_KIND),
+        if_equal(stream, 2, 0),
+        if_equal(datagram, 1, 0),
+        REFUSE,
+        ALLOW,
+    ]
+}
+
 /// Pairs of streams: one of datagrams can write to anybody's socket.
 fn pairs() -> Vec<Step> {
     vec![
@@ -259,14 +289,17 @@ fn bytes((code, then, otherwise, value): Step) -> [u8; 8] {
 
 #[cfg(test)]
 mod tests {
-    use super::{NAMESPACES, REFUSED, REFUSED_HERE, filter};
+    use super::{NAMESPACES, REFUSED, REFUSED_HERE, filter, of_installers};
 
     const ALLOWED: u32 = 0x7fff_0000;
     const REFUSED_WITH: u32 = 0x0005_0000 | 1;
 
     /// What the kernel would do with a call, by a reading of the program of its own.
     fn ask(table: u32, call: i64, arguments: [u32; 3]) -> u32 {
-        let program = filter();
+        decide(&filter(), (table, call, arguments))
+    }
+
+    fn decide(program: &[u8], (table, call, arguments): (u32, i64, [u32; 3])) -> u32 {
         let (mut at, mut held) = (0, 0_u32);
         loop {
             let step: &[u8; 8] = program[at * 8..at * 8 + 8].try_into().unwrap();
@@ -304,7 +337,7 @@ mod tests {
     fn what_is_named_is_refused_and_nothing_else() {
         let refused: Vec<i64> = REFUSED.iter().chain(REFUSED_HERE).copied().collect();
         // A jump goes at most this far.
-        assert!(super::refusals().len() < 250);
+        assert!(super::refusals(&[]).len() < 250);
         for call in 0..600 {
             let told = here(call, [libc::AF_INET.cast_unsigned(), 1, 0]);
             let expected = match call {
@@ -317,6 +350,28 @@ mod tests {
         }
         assert_eq!(ask(0x4000_0003, 11, [0; 3]), 0x8000_0000);
         assert_eq!(here(0x4000_0000 + 59, [0; 3]), 0x0005_0000 | 38);
+    }
+
+    #[test]
+    fn installations_start_programs_and_ask_for_names_and_no_more() {
+        let program = of_installers();
+        let told = |call, arguments| decide(&program, (super::ARCHITECTURE, call, arguments));
+        let differs = [libc::SYS_execve, libc::SYS_execveat, libc::SYS_pidfd_open]
+            .into_iter()
+            .chain([libc::SYS_pidfd_send_signal]);
+        let differs: Vec<i64> = differs.collect();
+        for call in 0..600 {
+            let arguments = [libc::AF_INET.cast_unsigned(), 1, 0];
+            let expected = if differs.contains(&call) { ALLOWED } else { here(call, arguments) };
+            assert_eq!(told(call, arguments), expected, "{call}");
+        }
+        for family in 0..50 {
+            for kind in 0..16 {
+                let is_good = [2, 10].contains(&family) && [1, 2].contains(&kind);
+                let told = told(libc::SYS_socket, [family, kind | 0o2_004_000, 0]);
+                assert_eq!(told == ALLOWED, is_good, "{family} {kind}");
+            }
+        }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The ruleset for files of a run: Landlock holds it whatever the mounts are.
 
-use super::SandboxOptions;
+use super::{SandboxOptions, installer::Places};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
-    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope, make_bitflags,
 };
 use rustix::fs::{Mode, OFlags, open};
 use std::{
@@ -14,6 +14,9 @@ use std::{
 
 /// The newest that is asked for; an older kernel holds what it knows of it.
 const NEWEST: ABI = ABI::V6;
+
+/// Nobody makes devices.
+const DEVICES: BitFlags<AccessFs> = make_bitflags!(AccessFs::{MakeChar | MakeBlock});
 
 /// What every run may read.
 pub(super) struct Files {
@@ -54,8 +57,34 @@ impl Files {
         let scratch = handle(Path::new(run.scratch))?;
         let packages = packages.map(handle).transpose()?;
         let made = self.build(&scratch, packages.as_ref(), run.only_port);
-        let made = made.map_err(|error| io::Error::other(format!("Landlock: {error}")))?;
-        Ok(made.into())
+        Ok(made.map_err(not_made)?.into())
+    }
+
+    /// The ruleset of an installation: it starts programs, and packages are no secret to it.
+    pub(super) fn ruleset_of_installer(&self, places: &Places<'_>) -> io::Result<Option<OwnedFd>> {
+        if !self.is_on {
+            return Ok(None);
+        }
+        let opened = |paths: &[&Path]| -> io::Result<Vec<_>> {
+            paths.iter().map(|path| Ok((path.is_dir(), handle(path)?))).collect()
+        };
+        let (readable, writable) = (opened(&places.readable)?, opened(&places.writable)?);
+        let build = || -> Result<RulesetCreated, RulesetError> {
+            let mut made = empty(None)?;
+            for (handle, rights) in &self.readable {
+                made = made.add_rule(PathBeneath::new(handle, *rights | AccessFs::Execute))?;
+            }
+            for (is_directory, handle) in &readable {
+                let rights = if *is_directory { read() } else { AccessFs::ReadFile.into() };
+                made = made.add_rule(PathBeneath::new(handle, rights | AccessFs::Execute))?;
+            }
+            for (_, handle) in &writable {
+                let rights = AccessFs::from_all(NEWEST) & !DEVICES;
+                made = made.add_rule(PathBeneath::new(handle, rights))?;
+            }
+            Ok(made)
+        };
+        Ok(build().map_err(not_made)?.into())
     }
 
     fn build(
@@ -64,18 +93,12 @@ impl Files {
         packages: Option<&OwnedFd>,
         only_port: Option<u16>,
     ) -> Result<RulesetCreated, RulesetError> {
-        let all = AccessFs::from_all(NEWEST);
-        let mut ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort);
-        ruleset = ruleset.handle_access(all)?.scope(Scope::from_all(NEWEST))?;
-        if only_port.is_some() {
-            ruleset = ruleset.handle_access(AccessNet::from_all(NEWEST))?;
-        }
-        let mut made = ruleset.create()?;
+        let mut made = empty(only_port)?;
         for (handle, rights) in &self.readable {
             made = made.add_rule(PathBeneath::new(handle, *rights))?;
         }
         // Programs cannot be started; libraries are mapped, which is no execution to Landlock.
-        let own = (all & !AccessFs::Execute) & !(AccessFs::MakeChar | AccessFs::MakeBlock);
+        let own = AccessFs::from_all(NEWEST) & !AccessFs::Execute & !DEVICES;
         made = made.add_rule(PathBeneath::new(scratch, own))?;
         if let Some(packages) = packages {
             made = made.add_rule(PathBeneath::new(packages, read()))?;
@@ -85,6 +108,21 @@ impl Files {
         }
         Ok(made)
     }
+}
+
+/// A ruleset that allows nothing of files, and of ports if there is one to allow.
+fn empty(only_port: Option<u16>) -> Result<RulesetCreated, RulesetError> {
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort);
+    let ruleset =
+        ruleset.handle_access(AccessFs::from_all(NEWEST))?.scope(Scope::from_all(NEWEST))?;
+    match only_port {
+        Some(_) => ruleset.handle_access(AccessNet::from_all(NEWEST))?.create(),
+        None => ruleset.create(),
+    }
+}
+
+fn not_made(error: RulesetError) -> io::Error {
+    io::Error::other(format!("Landlock: {error}"))
 }
 
 fn read() -> BitFlags<AccessFs> {

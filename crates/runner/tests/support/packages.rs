@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses some of it")]
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
 
-use runner::EnvironmentOptions;
+use runner::{EnvironmentOptions, RunnerOptions};
 use serde_json::json;
 use std::{
     fs,
@@ -10,6 +10,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::OnceLock,
 };
 use tempfile::TempDir;
 
@@ -45,11 +46,12 @@ pub fn uv() -> PathBuf {
 /// A directory with packages, and what uv was called with.
 pub struct Shop {
     pub directory: TempDir,
+    calls: OnceLock<PathBuf>,
 }
 
 impl Shop {
     pub fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
+        Self { directory: tempfile::tempdir().unwrap(), calls: OnceLock::new() }
     }
 
     /// Offers a wheel with these files.
@@ -81,24 +83,29 @@ impl Shop {
         options.find_links = Some(self.directory.path().to_owned());
     }
 
-    /// As [`Shop::only`], with each call noted.
-    pub fn counted(&self, options: &mut EnvironmentOptions) {
-        self.only(options);
-        let script = format!(
-            "#!/bin/sh\n[ \"$1\" = --version ] || {{ echo \"$@\"; env; ls -l /proc/$$/fd; ulimit -a; \
-             }} >> {}/calls\nexec {} \"$@\"\n",
-            self.directory.path().display(),
-            uv().display()
+    /// As [`Shop::only`], with each call noted: in uv's cache, for it can write nowhere else.
+    pub fn counted(&self, options: &mut RunnerOptions) {
+        self.only(&mut options.environments);
+        let (script, program) = (self.directory.path().join("noting-uv"), self.directory.path());
+        let program = program.join("uv");
+        if !program.exists() && fs::hard_link(uv(), &program).is_err() {
+            fs::copy(uv(), &program).unwrap();
+        }
+        let text = format!(
+            "#!/bin/sh\n[ \"$1\" = --version ] || {{ echo \"$@\"; env; ls -l /proc/self/fd; ulimit -a; \
+             }} >> \"$UV_CACHE_DIR/calls\"\nexec {} \"$@\"\n",
+            program.display()
         );
-        let path = self.directory.path().join("noting-uv");
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        options.uv = Some(path);
+        fs::write(&script, text).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        options.environments.uv = Some(script);
+        let calls = options.data_dir.join("environments/.cache/calls");
+        assert_eq!(self.calls.get_or_init(|| calls.clone()), &calls);
     }
 
     /// What was noted.
     pub fn calls(&self) -> String {
-        fs::read_to_string(self.directory.path().join("calls")).unwrap_or_default()
+        self.calls.get().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default()
     }
 
     /// How often packages were installed.
