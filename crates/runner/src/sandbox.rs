@@ -43,7 +43,7 @@ pub enum NoSandbox {
 }
 
 /// What namespaces are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Means {
     /// The rights of root.

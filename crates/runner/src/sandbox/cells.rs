@@ -92,6 +92,10 @@ impl Taken {
         self.cell.as_ref()
     }
 
+    pub(super) fn cell_mut(&mut self) -> Option<&mut Cell> {
+        self.cell.as_mut()
+    }
+
     /// Says that nothing of the run is left: its process was reaped, and its proxy is closed.
     pub(super) fn is_empty(&mut self) {
         self.is_empty = true;

@@ -38,6 +38,8 @@ pub(crate) struct Group {
     directories: Vec<PathBuf>,
     joins: Vec<File>,
     is_second: bool,
+    /// What the last run could take: most can take the same, and each file costs a call or three.
+    room: Option<Room>,
 }
 
 impl Groups {
@@ -85,8 +87,8 @@ impl Groups {
         if !self.is_there() {
             return Ok(None);
         }
-        let mut group =
-            Group { directories: Vec::new(), joins: Vec::new(), is_second: self.is_second };
+        let (directories, joins, is_second) = (Vec::new(), Vec::new(), self.is_second);
+        let mut group = Group { directories, joins, is_second, room: None };
         for base in &self.bases {
             let directory = base.path.join(format!("cell-{number}"));
             fs::create_dir(&directory)?;
@@ -113,7 +115,12 @@ impl Group {
     }
 
     /// Sets what the next run may take.
-    pub(super) fn limit(&self, room: Room) -> io::Result<()> {
+    pub(super) fn limit(&mut self, room: Room) -> io::Result<()> {
+        if self.room == Some(room) {
+            return Ok(());
+        }
+        // Half of it may be set when this fails.
+        self.room = None;
         let memory = (u64::from(room.memory_mb) << 20) + INTERPRETER;
         let (most, none) = if self.is_second {
             ("memory.max", "memory.swap.max")
@@ -126,6 +133,7 @@ impl Group {
             write_if_there(&directory.join("memory.oom.group"), "1")?;
             write_if_there(&directory.join("pids.max"), &room.processes.to_string())?;
         }
+        self.room = Some(room);
         Ok(())
     }
 

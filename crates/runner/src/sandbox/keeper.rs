@@ -10,7 +10,7 @@ use rustix::{
     },
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     io::{self, IoSliceMut},
     mem::MaybeUninit,
@@ -27,9 +27,25 @@ const LIMIT: Duration = Duration::from_secs(20);
 const LONGEST: usize = 64 * 1024;
 const MOST_DESCRIPTORS: usize = 8;
 
-/// The program, which leaves when this is dropped.
+/// The program, which leaves when this is dropped. One that has gone by itself is replaced when it
+/// is asked.
 pub(super) struct Keeper {
-    socket: Mutex<OwnedFd>,
+    program: Program,
+    /// What a later one has to be, so that what it makes fits what is there.
+    means: Means,
+    user_namespace: Option<Arc<OwnedFd>>,
+    running: Mutex<Running>,
+}
+
+/// How to start it.
+struct Program {
+    python: PathBuf,
+    script: String,
+    settings: Value,
+}
+
+struct Running {
+    socket: OwnedFd,
     _process: tokio::process::Child,
 }
 
@@ -68,30 +84,35 @@ impl Keeper {
         visible: &[PathBuf],
         root: &Path,
     ) -> io::Result<(Self, Found)> {
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        set_socket_timeout(&ours, Timeout::Recv, Some(LIMIT))?;
         let settings = json!({ "root": root, "visible": visible, "off": options.off() });
-        let process = command(site, &settings.to_string(), theirs).spawn()?;
-        let keeper = Self { socket: Mutex::new(ours), _process: process };
-        let (keeper, hello) = tokio::task::spawn_blocking(move || {
-            let hello = receive(&keeper.socket());
-            (keeper, hello)
+        let program = Program::new(site, settings);
+        let running = program.start(None)?;
+        let (running, hello) = tokio::task::spawn_blocking(move || {
+            let hello = receive(&running.socket);
+            (running, hello)
         })
         .await
         .map_err(io::Error::other)?;
         let (text, mut descriptors) = hello?;
         let Hello { kind, why } = serde_json::from_slice(&text)?;
         let user_namespace = descriptors.pop().map(Arc::new);
-        Ok((keeper, Found { means: kind, why, user_namespace }))
+        let found = Found { means: kind, why, user_namespace: user_namespace.clone() };
+        let running = Mutex::new(running);
+        Ok((Self { program, means: kind, user_namespace, running }, found))
     }
 
     /// Makes a cell whose scratch directories are below `scratch`. Blocks for milliseconds.
     pub(super) fn make(&self, scratch: &str) -> io::Result<Made> {
-        let request = json!({ "scratch": scratch }).to_string();
-        let socket = self.socket();
-        send(&*socket, request.as_bytes(), SendFlags::NOSIGNAL)?;
-        let (text, descriptors) = receive(&socket)?;
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let (text, descriptors) = match running.ask(scratch) {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::error!(%error, "the program that makes cells is started again");
+                *running = self.program.start(Some((self.means, &self.user_namespace)))?;
+                receive(&running.socket)?;
+                running.ask(scratch)?
+            }
+        };
         let port = match serde_json::from_slice(&text)? {
             Answer::Port(port) => port,
             Answer::Error(error) => return Err(io::Error::other(error)),
@@ -100,28 +121,48 @@ impl Keeper {
         let listener = descriptors.next().ok_or_else(|| io::Error::other("no listener came"))?;
         Ok(Made { listener: listener.into(), port, namespaces: descriptors.collect() })
     }
+}
 
-    fn socket(&self) -> std::sync::MutexGuard<'_, OwnedFd> {
-        self.socket.lock().unwrap_or_else(PoisonError::into_inner)
+impl Running {
+    fn ask(&self, scratch: &str) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+        let request = json!({ "scratch": scratch }).to_string();
+        send(&self.socket, request.as_bytes(), SendFlags::NOSIGNAL)?;
+        receive(&self.socket)
     }
 }
 
-fn command(site: &Site, settings: &str, channel: OwnedFd) -> tokio::process::Command {
-    let directory = serde_json::Value::from(site.runtime.to_string_lossy().as_ref());
-    let script = format!(
-        "import sys; sys.path.insert(0, {directory}); from bifrost_runtime.cells import main; main()"
-    );
-    let mut command = tokio::process::Command::new(&site.python);
-    command.args(["-I", "-S", "-c", &script, settings]);
-    command
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::from(channel))
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
-        .process_group(0)
-        .kill_on_drop(true);
-    command
+impl Program {
+    fn new(site: &Site, settings: Value) -> Self {
+        let directory = Value::from(site.runtime.to_string_lossy().as_ref());
+        let script = format!(
+            "import sys; sys.path.insert(0, {directory}); \
+             from bifrost_runtime.cells import main; main()"
+        );
+        Self { python: site.python.clone(), script, settings }
+    }
+
+    /// One that finds out what it can be, or that is what another one was.
+    fn start(&self, again: Option<(Means, &Option<Arc<OwnedFd>>)>) -> io::Result<Running> {
+        let (socket, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        set_socket_timeout(&socket, Timeout::Recv, Some(LIMIT))?;
+        let mut settings = self.settings.clone();
+        settings["kind"] = json!(again.map(|(means, _)| means));
+        let namespace = again.and_then(|(_, namespace)| namespace.as_ref());
+        // In place of its standard output: the namespace it has to enter.
+        let output = namespace.map_or(Ok(Stdio::null()), |it| it.try_clone().map(Stdio::from))?;
+        let mut command = tokio::process::Command::new(&self.python);
+        command.args(["-I", "-S", "-c", &self.script, &settings.to_string()]);
+        command
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(theirs))
+            .stdout(output)
+            .stderr(Stdio::inherit())
+            .process_group(0)
+            .kill_on_drop(true);
+        Ok(Running { socket, _process: command.spawn()? })
+    }
 }
 
 /// One packet with the descriptors beside it. Nothing at all is an error: it is gone.

@@ -14,7 +14,7 @@ use std::{
 };
 
 /// What a run may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Room {
     pub memory_mb: u32,
     pub processes: u32,
@@ -39,12 +39,14 @@ pub(crate) struct Pass<'a> {
 }
 
 impl Seat {
-    pub(super) fn new(taken: Taken, scratches: &Scratches, room: Room) -> io::Result<Self> {
-        let cell = taken.cell().ok_or_else(|| io::Error::other("the cell is gone"))?;
+    pub(super) fn new(mut taken: Taken, scratches: &Scratches, room: Room) -> io::Result<Self> {
+        let cell = taken.cell_mut().ok_or_else(|| io::Error::other("the cell is gone"))?;
         let scratch = scratches.make(Some(&cell.within))?;
-        let group = cell.group.as_ref();
-        group.map(|group| group.limit(room)).transpose()?;
-        let killed_before = group.map_or(0, super::groups::Group::killed);
+        let mut killed_before = 0;
+        if let Some(group) = &mut cell.group {
+            group.limit(room)?;
+            killed_before = group.killed();
+        }
         let (is_reaped, is_over) = Default::default();
         Ok(Self { scratch, taken, killed_before, is_reaped, is_over })
     }

@@ -45,6 +45,41 @@ def run(n):
 }
 
 #[tokio::test]
+async fn what_makes_cells_may_die() {
+    let stage = stage().await;
+    let source = "import time\ndef run():\n    time.sleep(0.2)\n    return 1";
+    assert_eq!(result(&stage.run(source).await), json!(1));
+    for more in [3, 6] {
+        let keepers = keepers();
+        assert_eq!(keepers.len(), 1);
+        rustix::process::kill_process(keepers[0], rustix::process::Signal::KILL).unwrap();
+        // More at a time than there are cells.
+        let runs = (0..more).map(async |_| {
+            let request = stage.request(stage.world.acme).await;
+            result(&stage.runner.run(request).await.unwrap())
+        });
+        assert!(join_all(runs).await.iter().all(|result| *result == json!(1)));
+    }
+}
+
+/// The programs of this process that make cells.
+fn keepers() -> Vec<rustix::process::Pid> {
+    let own = std::process::id().to_string();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let found = processes.filter_map(|entry| {
+        let read = |name: &str| std::fs::read_to_string(entry.path().join(name)).ok();
+        let number = entry.file_name().to_str()?.parse().ok()?;
+        let stat = read("stat")?;
+        let (_, rest) = stat.rsplit_once(") ")?;
+        let mut fields = rest.split(' ');
+        let (state, parent) = (fields.next()?, fields.next()?);
+        let is_one = read("cmdline")?.contains("bifrost_runtime.cells");
+        (is_one && parent == own && state != "Z").then(|| rustix::process::Pid::from_raw(number))?
+    });
+    found.collect()
+}
+
+#[tokio::test]
 async fn the_next_run_finds_nothing_of_the_one_before() {
     let stage = stage().await;
     let source = "
