@@ -7,6 +7,9 @@ TEST := $(if $(NEXTEST),nextest run,test)
 # What only the other engine can show is in modules whose names say so.
 NOT_POSTGRES := $(if $(NEXTEST),,-- --skip on_postgres)
 NOT_SQLITE := $(if $(NEXTEST),--profile postgres,-- --skip on_sqlite)
+# The long forms take longer than any test otherwise may.
+LONG := $(if $(NEXTEST),--profile full,$(NOT_POSTGRES))
+LONG_POSTGRES := $(if $(NEXTEST),--profile full-postgres,-- --skip on_sqlite)
 ON_POSTGRES := BIFROST_TEST_ENGINE=postgres $(CARGO) xtask servers -- $(CARGO) $(TEST)
 
 .DEFAULT_GOAL := help
@@ -40,7 +43,9 @@ servers: ## Installs PostgreSQL, Redis and what else tests start, from Debian's 
 	@testkit/servers/install.sh
 
 check: format lint tidy types test ## What CI runs, and the long forms of the tests
-	BIFROST_FULL=1 $(CARGO) $(TEST) --package bifrost --package store --package api $(NOT_POSTGRES)
+	BIFROST_FULL=1 $(CARGO) $(TEST) --package bifrost --package store --package api --package runner $(LONG)
+	BIFROST_FULL=1 $(ON_POSTGRES) --package bifrost --package store --test freshness --test canaries --test churn \
+		--test claiming --test fairness --test schedule_tickers --lib $(LONG_POSTGRES)
 	BIFROST_IMPORT_CASES=5000 $(PYTHON) -m unittest discover -s python/tests -t python -p 'test_import_differential.py'
 
 attacks: ## Attacks of workflows on everything around them; BIFROST_FULL=1 for 10,000 runs in turn

@@ -44,7 +44,7 @@ def measure(quick: bool) -> list[Figure]:
 
 
 def _waiting(name: str, url: str | None, quick: bool) -> list[Figure]:
-    queued, asked = (100, 5) if quick else (2000, 50)
+    queued, asked = (100, 5) if quick else (10_000, 50)
     with _data() as directory:
         with _server(directory, url, "api") as server:
             loud, _ = _organizations(server, "loud", "quiet")

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 
+import bombs
 import freshness
 import imports
 import job_queue
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "peers": peers.measure,
     "memory": memory.measure,
     "noisy": noisy.measure,
+    "bombs": bombs.measure,
     "row_security": row_security.measure,
     "job_queue": job_queue.measure,
     "scale": scale.measure,
