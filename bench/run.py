@@ -2,7 +2,7 @@
 
     python3 bench/run.py [--json] [--quick] [NAME ...]
 
-Without names all of them, in about twenty minutes. A missed bound is printed as missed and is no
+Without names all of them, in about forty minutes. A missed bound is printed as missed and is no
 failure of the program: figures are for people. `--quick` makes everything small, to see that it works;
 its figures mean nothing. Nor do those of a machine that is busy with something else: the load before
 and after is printed beside them, and before should be near 0.
