@@ -8,17 +8,16 @@ ends; procrastinate's figure is only how fast its worker completes what is queue
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
+import cargo_bench
+from cargo_bench import ROOT
 from figures import Figure
 
-ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".cache" / "procrastinate"
 REQUIREMENTS = ["procrastinate==3.10.0", "psycopg[binary,pool]"]
-COMMAND = ["cargo", "bench", "--quiet", "--package", "store", "--bench", "queue", "--"]
 NAMES = {
     "sqlite_1": "SQLite, one client",
     "sqlite_8": "SQLite, 8 clients, 8 organizations",
@@ -38,9 +37,7 @@ def measure(quick: bool) -> list[Figure]:
         install = [str(python), "-m", "pip", "install", "--quiet", *REQUIREMENTS]
         subprocess.run([*install, "--disable-pip-version-check"], check=True)
     other = ["--other", str(python), str(ROOT / "bench" / "procrastinate_jobs.py")]
-    command = [*COMMAND, *(["--quick"] if quick else []), *other]
-    ran = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    report = json.loads(ran.stdout)
+    report = cargo_bench.report("store", "queue", [*(["--quick"] if quick else []), *other])
     rates, rounds = report["per_second"], int(report["rounds"])
     figures = [Figure(NAMES[way], rates[way]["median"], "/s", rounds) for way in NAMES]
     for way in ("postgres_8_of_one", "postgres_8", "postgres_16"):

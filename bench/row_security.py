@@ -8,24 +8,17 @@ driver, and on the pool of another one.
 
 from __future__ import annotations
 
-import json
-import subprocess
-from pathlib import Path
-
+import cargo_bench
 from figures import Figure
 
-ROOT = Path(__file__).resolve().parent.parent
 ADDED_MS = 0.2
 P99_BOUND = 1.5
 THROUGHPUT_BOUND = 0.7
-COMMAND = ["cargo", "bench", "--quiet", "--package", "store", "--bench", "row_security", "--"]
 
 
 def measure(quick: bool) -> list[Figure]:
     """Differences and ratios for one client and for two."""
-    command = [*COMMAND, *(["--quick"] if quick else [])]
-    ran = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    report = json.loads(ran.stdout)
+    report = cargo_bench.report("store", "row_security", ["--quick"] if quick else [])
     rounds = int(report["rounds"])
     one, two = report["clients"]["1"], report["clients"]["2"]
     added = one["walls"]["p50_ms"] - one["plain"]["p50_ms"]

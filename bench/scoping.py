@@ -8,23 +8,17 @@ the store that `cargo xtask tidy` keeps out of everything else.
 
 from __future__ import annotations
 
-import json
-import subprocess
-from pathlib import Path
-
+import cargo_bench
 from figures import Figure
 
-ROOT = Path(__file__).resolve().parent.parent
 QUERY_BOUND_US = 50.0
 REQUEST_BOUND = 1.05
-BUILD = ["cargo", "bench", "--quiet", "--package", "api", "--features", "unguarded"]
 
 
 def measure(quick: bool) -> list[Figure]:
     """The differences and ratios of medians, with the medians they come from."""
-    command = [*BUILD, "--bench", "scoping_cost", "--", *(["--quick"] if quick else [])]
-    ran = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    report = json.loads(ran.stdout)
+    arguments = ["--quick"] if quick else []
+    report = cargo_bench.report("api", "scoping_cost", arguments, ["unguarded"])
     return _query(report["query"]) + [
         figure for path, times in report["requests"].items() for figure in _request(path, times)
     ]

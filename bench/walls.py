@@ -6,22 +6,15 @@ job until nothing of its process is left. Only a program built for tests can lea
 
 from __future__ import annotations
 
-import json
-import subprocess
-from pathlib import Path
-
+import cargo_bench
 from figures import Figure
 
-ROOT = Path(__file__).resolve().parent.parent
 ADDED_MS = 0.5
-COMMAND = ["cargo", "bench", "--quiet", "--package", "runner", "--bench", "walls", "--"]
 
 
 def measure(quick: bool) -> list[Figure]:
     """The median with and without, and what all walls together add."""
-    command = [*COMMAND, *(["--quick"] if quick else [])]
-    ran = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    report = json.loads(ran.stdout)
+    report = cargo_bench.report("runner", "walls", ["--quick"] if quick else [])
     runs, ways = int(report["runs"]), report["ways"]
     added = ways["all"]["whole"] - ways["none"]["whole"]
     figures = [Figure("walls add to a run, p50", added, "ms", runs, ADDED_MS)]
