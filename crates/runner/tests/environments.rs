@@ -14,6 +14,7 @@ use runner::{RunReport, Runner, RunnerOptions, sandbox::SandboxOptions};
 use serde_json::json;
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     time::{Duration, SystemTime},
 };
 use store::{EnvironmentStatus, Reason};
@@ -335,6 +336,27 @@ async fn without_uv_runs_without_packages_go_on_and_the_others_say_why() {
     let report = stage.run("def run(): return 1").await;
     assert_eq!(result(&report), json!(1));
     assert!(warnings(&report)[0].contains("`/nowhere/uv` is not a uv"), "{:?}", warnings(&report));
+}
+
+#[tokio::test]
+async fn a_script_of_a_version_manager_finds_the_program() {
+    let shop = Shop::new();
+    things(&shop);
+    let manager = tempfile::tempdir().unwrap();
+    let (shim, program) = (manager.path().join("shims/uv"), manager.path().join("versions/1/uv"));
+    for path in [&shim, &program] {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+    }
+    fs::copy(uv(), &program).unwrap();
+    fs::write(&shim, format!("#!/bin/sh\nexec {} \"$@\"\n", program.display())).unwrap();
+    fs::set_permissions(&shim, fs::Permissions::from_mode(0o755)).unwrap();
+    let stage = stage_with(|options| {
+        shop.only(&mut options.environments);
+        options.environments.uv = Some(shim);
+    })
+    .await;
+    stage.world.write(stage.world.acme, FILE, "thing").await;
+    assert_eq!(result(&stage.run(VERSION).await), json!("2.0"));
 }
 
 #[tokio::test]

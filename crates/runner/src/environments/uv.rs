@@ -3,6 +3,7 @@
 use crate::sandbox::{Places, Sandbox};
 use std::{
     ffi::OsString,
+    io::Read,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -71,6 +72,26 @@ impl Uv {
         let version = version.ok_or_else(|| unusable("it does not say its version".to_owned()))?;
         Ok(Self { executable, version })
     }
+}
+
+impl Uv {
+    /// What has to be readable for it to start. One of a version manager is a script that looks for the
+    /// program below the manager's directory.
+    fn parts(&self) -> Vec<PathBuf> {
+        let mut parts = vec![self.executable.clone()];
+        let above = self.executable.parent().and_then(Path::parent);
+        if is_script(&self.executable) {
+            // Neither the whole machine nor all homes.
+            parts.extend(above.filter(|it| it.components().count() > 2).map(Path::to_owned));
+        }
+        parts
+    }
+}
+
+fn is_script(path: &Path) -> bool {
+    let mut head = [0; 2];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == *b"#!"
 }
 
 /// The program's whole path: its calls get a search path of their own.
@@ -152,7 +173,8 @@ impl Call<'_> {
         let certificates = CERTIFICATES.iter().filter_map(std::env::var_os).map(PathBuf::from);
         let mut readable = self.readable;
         readable.extend(certificates.filter(|path| path.exists()));
-        readable.extend([self.uv.executable.clone(), PathBuf::from("/proc")]);
+        readable.extend(self.uv.parts());
+        readable.push(PathBuf::from("/proc"));
         let mut command = self.sandbox.installer(&Places {
             readable: readable.iter().map(PathBuf::as_path).collect(),
             writable: vec![self.home, self.cache, self.target],
