@@ -80,19 +80,22 @@ async fn a_file_that_is_written_is_built_before_anything_runs() {
     assert_eq!(run(&acme).await, json!("3.7"));
 }
 
-/// A uv that stops in the middle of installing for as long as there is a file `hang`.
+/// A uv that stops in the middle of installing for as long as there is a file `hang`. Behind its walls
+/// it can read what is beside it and write nothing there.
 fn hanging(directory: &Path) -> PathBuf {
-    let (here, uv) = (directory.display(), uv().display().to_string());
+    let here = directory.display();
     let script = format!(
         "#!/bin/sh\n\
          if [ -e {here}/hang ]; then case \"$*\" in *'pip install'*)\n\
            while [ \"$1\" != --target ]; do shift; done\n\
-           mkdir -p \"$2/idna\"; echo 'half' > \"$2/idna/__init__.py\"; touch {here}/hanging\n\
+           mkdir -p \"$2/idna\"; echo 'half' > \"$2/idna/__init__.py\"\n\
            sleep 20; exit 1;;\n\
          esac; fi\n\
-         exec {uv} \"$@\"\n"
+         exec {here}/uv \"$@\"\n"
     );
-    let path = directory.join("uv");
+    fs::copy(uv(), directory.join("uv")).unwrap();
+    let path = directory.join("shims/uv");
+    fs::create_dir(directory.join("shims")).unwrap();
     fs::write(&path, script).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     path
@@ -107,14 +110,17 @@ async fn a_server_killed_while_it_installs_leaves_nothing_that_could_be_imported
     let acme = server.sign_in("acme", "admin").await;
     acme.put_file("run.py", FLOW).await;
     acme.put_file("requirements.txt", "idna==3.7\n").await;
-    let hanging = directory.path().join("hanging");
-    eventually("it installs", async || hanging.exists().then_some(())).await;
-    server.kill();
+    let root = server.data_dir().join("environments");
     let left = || {
-        let root = server.data_dir().join("environments");
-        let names = fs::read_dir(root).unwrap().map(|it| it.unwrap().file_name());
+        let names = fs::read_dir(&root).unwrap().map(|it| it.unwrap().file_name());
         names.map(|name| name.into_string().unwrap()).collect::<Vec<_>>()
     };
+    eventually("it installs", async || {
+        let half = |name: &String| root.join(name).join("packages/idna/__init__.py").exists();
+        left().iter().any(half).then_some(())
+    })
+    .await;
+    server.kill();
     assert!(left().iter().all(|name| name.starts_with('.')), "{:?}", left());
     fs::remove_file(directory.path().join("hang")).unwrap();
     server.restart();

@@ -236,6 +236,17 @@ impl Line<'_> {
         }
     }
 
+    /// Runs statements that are the same but for their values.
+    pub(crate) async fn run_each(self, statements: Vec<Checked>) -> Result<(), StoreError> {
+        if let Self::Transaction(Transaction::Postgres(transaction)) = self {
+            return Box::pin(transaction.run_each(statements)).await;
+        }
+        for statement in statements {
+            self.run(statement).await?;
+        }
+        Ok(())
+    }
+
     /// The rows a statement gives.
     pub(crate) async fn rows(self, statement: Checked) -> Result<Vec<Row>, StoreError> {
         match self {

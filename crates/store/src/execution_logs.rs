@@ -80,18 +80,17 @@ pub(crate) async fn append(
     }
     let key = [owner.column().into(), id.0.into()];
     let last = gate.one::<Last, 2>(LAST, key).await?.and_then(|row| row.seq).unwrap_or(0);
-    for (seq, line) in (last + 1..).zip(lines) {
-        let values = [
+    let rows = (last + 1..).zip(lines).map(|(seq, line)| {
+        [
             owner.column().into(),
             id.0.into(),
             seq.into(),
             line.time.0.into(),
             line.level.as_str().into(),
             line.message.as_str().into(),
-        ];
-        gate.run(INSERT, values).await?;
-    }
-    Ok(())
+        ]
+    });
+    gate.run_each(INSERT, rows).await
 }
 
 impl From<Row> for NumberedLine {

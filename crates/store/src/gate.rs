@@ -53,6 +53,18 @@ impl<'a> Gate<'a> {
         self.line.run(statement).await
     }
 
+    /// Runs a statement for each of these rows of values, all of them on their way before the first is
+    /// answered where the engine is a server.
+    pub(crate) async fn run_each<const N: usize>(
+        &self,
+        sql: &'static str,
+        rows: impl IntoIterator<Item = [Value; N]>,
+    ) -> Result<(), StoreError> {
+        let checked = rows.into_iter().map(|values| self.checked(sql, values.into()));
+        let statements = checked.collect::<Result<Vec<_>, _>>()?;
+        self.line.run_each(statements).await
+    }
+
     /// As [`Gate::all`], with as many values as a key has, and rows as they come.
     pub(crate) async fn all_list(
         &self,

@@ -96,6 +96,31 @@ async fn an_execution_goes_from_the_queue_to_its_one_outcome() {
 }
 
 #[tokio::test]
+async fn many_lines_are_kept_in_their_order() {
+    let world = world_with_workflow(serde_json::json!({})).await;
+    let id = enqueue(&world, world.acme).await;
+    let claim = claim(&world, Uuid::now_v7(), 1).await.remove(0);
+    let scoped = world.store.scoped(&claim.access);
+    let line = |number: usize| LogLine {
+        time: NOW,
+        level: LogLevel::Info,
+        message: format!("line {number}"),
+    };
+    let kept = async || {
+        let logs = world.scoped(world.acme).logs(id, 0, 10_000).await.unwrap().unwrap();
+        logs.into_iter().map(|line| (line.seq, line.line.message)).collect::<Vec<_>>()
+    };
+    let lines: Vec<_> = (1..=700).map(line).collect();
+    scoped.append_logs(id, &lines).await.unwrap();
+    let expected: Vec<_> = (1..=700).map(|number| (number, format!("line {number}"))).collect();
+    assert_eq!(kept().await, expected);
+    let nobody = ExecutionId(Uuid::now_v7());
+    assert!(scoped.append_logs(nobody, &lines).await.is_err());
+    assert!(scoped.finish(&claim, finished(Status::Succeeded)).await.unwrap().is_some());
+    assert_eq!(kept().await.last().unwrap().1, "last");
+}
+
+#[tokio::test]
 async fn a_dead_workers_execution_is_tried_again_and_then_lost() {
     let world = world_with_workflow(serde_json::json!({ "retries": 1 })).await;
     let id = enqueue(&world, world.acme).await;

@@ -17,7 +17,10 @@ use crate::{
     gate::Bound,
     row::Row,
 };
-use futures_util::{FutureExt, TryStreamExt, future::join};
+use futures_util::{
+    FutureExt, TryStreamExt,
+    future::{join, join_all},
+};
 use std::pin::pin;
 use tokio::sync::Mutex;
 use tokio_postgres::{Error, RowStream, Statement};
@@ -85,6 +88,22 @@ impl Transaction {
         Ok(open.answer(statement, None).await?.rows)
     }
 
+    /// Runs statements that are the same but for their values. The first one is answered before the
+    /// others leave, all of them together: it begins the transaction if nothing else has, and is
+    /// prepared by then.
+    pub(crate) async fn run_each(&self, statements: Vec<Checked>) -> Result<(), StoreError> {
+        let mut open = self.0.lock().await;
+        let mut statements = statements.into_iter();
+        if let Some(first) = statements.next() {
+            open.answer(first, None).await?;
+        }
+        let mut rest = statements.peekable();
+        while rest.peek().is_some() {
+            open.answer_each(rest.by_ref().take(TOGETHER).collect()).await?;
+        }
+        Ok(())
+    }
+
     /// The only statement of a transaction that has nothing to keep: its end leaves together with it
     /// and is not waited for.
     pub(super) async fn only(self, statement: Checked) -> Result<Vec<Row>, StoreError> {
@@ -122,6 +141,9 @@ impl Transaction {
     }
 }
 
+/// Statements that are on their way together: their answers wait for each other in memory.
+const TOGETHER: usize = 256;
+
 const ROLLBACK: &str = "ROLLBACK";
 
 /// The message is what the second transaction has to write: one that writes nothing does not wait.
@@ -155,6 +177,21 @@ impl Open {
                     self.broken = true;
                     return Err(failed(error));
                 }
+            }
+        }
+    }
+
+    /// Asks all of these, of a transaction that has begun and wears what they need.
+    async fn answer_each(&mut self, statements: Vec<Checked>) -> Result<(), StoreError> {
+        let client = self.client.as_mut().ok_or(sqlx::Error::WorkerCrashed).map_err(failed)?;
+        self.underway = true;
+        let asked = client.each(statements, self.direct).await;
+        self.underway = false;
+        match asked.map_err(asking) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.broken = true;
+                Err(failed(error))
             }
         }
     }
@@ -208,6 +245,24 @@ impl Client {
         asked
     }
 
+    /// Sent one right behind the other; the server does them in this order.
+    async fn each(&self, statements: Vec<Checked>, direct: bool) -> Result<Vec<Answer>, Error> {
+        let asked = statements.into_iter().map(async |Checked { sql, values, .. }| {
+            let values: Vec<_> = values.into_iter().map(Parameter::new).collect();
+            match self.prepared.get(sql).filter(|_| direct) {
+                Some(statement) => self.execute(statement, &values).await,
+                None => self.execute_unprepared(sql, &values).await,
+            }
+        });
+        // All of them are sent, and all are answered, also when one fails.
+        join_all(asked).await.into_iter().collect()
+    }
+
+    async fn execute_unprepared(&self, sql: &str, values: &[Parameter]) -> Result<Answer, Error> {
+        let values = values.iter().map(|value| (value, value.kind()));
+        gather(self.line.query_typed_raw(sql, values).await?).await
+    }
+
     async fn execute(&self, statement: &Statement, values: &[Parameter]) -> Result<Answer, Error> {
         gather(self.line.query_raw(statement, values).await?).await
     }
@@ -219,11 +274,7 @@ impl Client {
         (sql, values): (&'static str, &[Parameter]),
         end: Option<&'static str>,
     ) -> Result<Answer, Error> {
-        let asked = async {
-            let values = values.iter().map(|value| (value, value.kind()));
-            gather(self.line.query_typed_raw(sql, values).await?).await
-        };
-        self.in_one_piece(before, asked, end).await
+        self.in_one_piece(before, self.execute_unprepared(sql, values), end).await
     }
 
     /// `asked`, sent right behind what goes before it and right before what ends it. The server does
