@@ -1,4 +1,4 @@
-//! The ruleset for files of a run: Landlock holds it whatever the mounts are.
+//! The rulesets for files, of a run and of an installation: Landlock holds them whatever the mounts are.
 
 use super::{SandboxOptions, installer::Places};
 use landlock::{

@@ -1,5 +1,5 @@
 //! Walls around a program that installs packages: it reads the programs and libraries of the machine,
-//! writes where packages go, has no right of root, and sees nothing of other processes.
+//! writes where packages go, has no right of root, and reaches no other process.
 
 use super::{Means, SandboxOptions, Site, calls, files::Files, keeper::Found};
 use serde_json::json;
