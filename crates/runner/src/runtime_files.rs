@@ -13,6 +13,14 @@ use std::{
 #[folder = "$CARGO_MANIFEST_DIR/../../python/src"]
 struct Embedded;
 
+/// What an interpreter is given after `-c` to be a part of the runtime that is laid out in `directory`.
+pub(crate) fn script(directory: &Path, part: &str) -> String {
+    let quoted = serde_json::Value::from(directory.to_string_lossy().as_ref());
+    format!(
+        "import sys; sys.path.insert(0, {quoted}); from bifrost_runtime.{part} import main; main()"
+    )
+}
+
 /// Lays the files out in `<dir>/runtime/<hash of the content>/` and returns that directory.
 ///
 /// Whoever comes first makes it, under a temporary name that is renamed when complete, so a

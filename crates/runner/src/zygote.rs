@@ -11,7 +11,7 @@ pub(crate) use child::{Child, Exit};
 pub(crate) use pool::{Kind, Launch, Order, Pool, Warm};
 pub(crate) use pools::{Pools, Wants};
 
-use crate::{control::Control, sandbox::Seat};
+use crate::{control::Control, runtime_files, sandbox::Seat};
 use events::{Event, Notice, Ready};
 use memory::Processes;
 use serde_json::json;
@@ -248,12 +248,7 @@ impl Launch {
         channel: OwnedFd,
         ahead: &[String],
     ) -> io::Result<tokio::process::Command> {
-        let directory = self.runtime.to_string_lossy();
-        let quoted = serde_json::Value::from(directory.as_ref());
-        let script = format!(
-            "import sys; sys.path.insert(0, {quoted}); \
-             from bifrost_runtime.zygote import main; main()"
-        );
+        let script = runtime_files::script(&self.runtime, "zygote");
         let mut command = tokio::process::Command::new(&self.python);
         let walls = self.sandbox.walls();
         command.args(["-I", "-S", "-c", &script, kind.as_str(), "--walls", walls.argument()]);

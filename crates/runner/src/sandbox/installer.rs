@@ -2,6 +2,7 @@
 //! writes where packages go, has no right of root, and reaches no other process.
 
 use super::{Means, SandboxOptions, Site, calls, files::Files, keeper::Found};
+use crate::runtime_files;
 use serde_json::json;
 use std::{
     io,
@@ -28,11 +29,7 @@ pub(crate) struct Places<'a> {
 
 impl Installer {
     pub(super) fn new(site: &Site, found: &Found, options: &SandboxOptions) -> Self {
-        let directory = serde_json::Value::from(site.runtime.to_string_lossy().as_ref());
-        let script = format!(
-            "import sys; sys.path.insert(0, {directory}); \
-             from bifrost_runtime.installer import main; main()"
-        );
+        let script = runtime_files::script(&site.runtime, "installer");
         let filters = options.has("system_calls").then(|| hex::encode(calls::of_installers()));
         Self {
             python: site.python.clone(),

@@ -1,6 +1,7 @@
 //! The program that makes cells: one thread with the rights for it, asked over a socket.
 
 use super::{Means, SandboxOptions, Site};
+use crate::runtime_files;
 use rustix::{
     cmsg_space,
     net::{
@@ -133,11 +134,7 @@ impl Running {
 
 impl Program {
     fn new(site: &Site, settings: Value) -> Self {
-        let directory = Value::from(site.runtime.to_string_lossy().as_ref());
-        let script = format!(
-            "import sys; sys.path.insert(0, {directory}); \
-             from bifrost_runtime.cells import main; main()"
-        );
+        let script = runtime_files::script(&site.runtime, "cells");
         Self { python: site.python.clone(), script, settings }
     }
 
