@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import time
 import unittest
 from typing import Any
 
-from .supervisor import LIMITS, Outcome
+from .supervisor import LIMITS, Outcome, Supervisor
 from .test_zygote import WithZygote, workflow
 
 
@@ -45,6 +46,22 @@ class Hostile(WithZygote):
         )
         self.assertEqual(error["type"], "KeyboardInterrupt")
         self.assertEqual(self.crash_of("import ctypes\nctypes.string_at(0)").status, -11)
+
+    def test_signals_that_whoever_started_the_server_ignores(self) -> None:
+        ignored = (signal.SIGINT, signal.SIGHUP)
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in ignored}
+        try:
+            deaf = Supervisor("run")
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        with deaf as zygote:
+            body = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nreturn 'deaf'"
+            outcome = zygote.run({}, workflow(body))
+            assert outcome.error is not None, outcome
+            self.assertEqual(outcome.error["type"], "KeyboardInterrupt")
+            body = "import os, signal\nos.kill(os.getpid(), signal.SIGHUP)\nreturn 'deaf'"
+            self.assertEqual(zygote.run({}, workflow(body)).status, -1)
 
     def test_threads_that_never_end(self) -> None:
         body = (

@@ -37,6 +37,7 @@ def main(kind: str | None = None) -> None:
     children are walled in.
     """
     raised = _raise()
+    _hear_signals()
     kind = kind or sys.argv[1]
     modules, installed = sys.argv[2:], []
     if "--packages" in modules:
@@ -62,6 +63,15 @@ def _raise() -> Walls | None:
     from . import walls
 
     return walls.take(sys.argv)
+
+
+def _hear_signals() -> None:
+    """Ignore what an interpreter ignores and nothing else: a server that was started with `nohup`,
+    or with `&` in a script, has been made deaf, and every child would be."""
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, usual)
 
 
 def _preload(kind: str) -> None:
