@@ -2,8 +2,8 @@
 
 `crates/store/benches/row_security.rs` starts a durable server, fills it with the executions of a
 thousand organizations, and looks single ones up in turns: through `Store::scoped` (a transaction
-with role and context, policies, the guard) and by a plain query with an explicit filter: on the same
-driver, and on the pool of another one.
+with role and context, policies, the guard) and by a plain query with an explicit filter: prepared on
+tokio-postgres, and on the pool of sqlx.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def measure(quick: bool) -> list[Figure]:
         ),
         Figure("with walls, two clients", two["walls"]["per_second"], "/s", rounds),
         Figure(
-            "throughput of another driver's pool, plain, over with walls, two clients",
+            "throughput of sqlx's pool, plain, over with walls, two clients",
             two["pooled"]["per_second"] / two["walls"]["per_second"],
             "x",
             rounds,

@@ -1,7 +1,7 @@
 //! What the walls cost on PostgreSQL: one execution looked up through the store (transaction, role,
 //! context, row-level security, guard) and by a plain query with an explicit filter, interleaved. The
-//! plain query runs on the same driver, prepared, on a connection of each client's own, which is the
-//! floor; and on the pool of another driver, which is what many programs do.
+//! plain query runs on `tokio-postgres`, prepared, on a connection of each client's own; and on the
+//! pool of `sqlx`, which is what many programs do.
 //!
 //! Prints one JSON object; `bench/row_security.py` builds, runs and reads it. `--quick` takes a
 //! hundredth of the rows.

@@ -10,24 +10,28 @@
 
 mod clients;
 mod errors;
+mod greeting;
 mod listening;
 mod migrating;
 mod roles;
+mod rows;
 mod selfcheck;
 mod tls;
 mod transaction;
 mod values;
 mod walls;
+mod wire;
 
 pub(crate) use errors::{is_foreign_key, meaning};
 pub(crate) use listening::Listener;
 pub(crate) use migrating::{MigrationLock, after_step, before_step, before_steps, ddl, mend};
+pub(crate) use rows::Row;
 pub(crate) use transaction::Transaction;
 
 use crate::{
     StoreError,
     engine::{Beside, Checked},
-    row::Row,
+    row,
 };
 use clients::Pool;
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
@@ -102,7 +106,7 @@ impl Postgres {
     }
 
     /// Runs a reading statement by itself.
-    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn rows(&self, statement: Checked) -> Result<Vec<row::Row>, StoreError> {
         self.begin(Mode::Reading).only(statement).await
     }
 

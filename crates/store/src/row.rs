@@ -1,6 +1,6 @@
 //! A row of either engine, and what reads it.
 
-use crate::StoreError;
+use crate::{StoreError, postgres};
 pub(crate) use row_derive::FromRow;
 use sea_orm::{QueryResult, TryGetable};
 use tokio_postgres::types::FromSqlOwned;
@@ -8,7 +8,7 @@ use tokio_postgres::types::FromSqlOwned;
 /// A row that an engine has given.
 pub(crate) enum Row {
     Sqlite(QueryResult),
-    Postgres(tokio_postgres::Row),
+    Postgres(postgres::Row),
 }
 
 /// What a row is read as.
@@ -28,7 +28,7 @@ impl Row {
         match self {
             Self::Sqlite(row) => Ok(row.try_get("", name)?),
             Self::Postgres(row) => {
-                row.try_get(name).map_err(|error| StoreError::unreadable("column", error))
+                row.get(name).map_err(|error| StoreError::unreadable("column", error))
             }
         }
     }

@@ -1,22 +1,18 @@
 //! The pool of connections that statements run on.
 //!
-//! Their driver is `tokio-postgres`, because it pipelines: what begins a transaction, the statement
-//! and what ends it leave in one piece and cost one round trip. What happens once in a while
-//! (migrations, the look at the walls, listening) uses the driver that the migrations bring.
+//! What happens once in a while (migrations, listening) has connections of its own, from the driver
+//! that the migrations bring.
 
-use super::{
-    errors::{connecting, is_broken},
-    tls,
-};
+use super::{errors::is_broken, greeting::Door, tls, wire::Wire};
 use deadpool::managed::{self, Metrics, PoolError, RecycleError, RecycleResult};
 use percent_encoding::percent_decode_str;
 use sqlx::{
     ConnectOptions,
     postgres::{PgConnectOptions, PgSslMode},
 };
-use std::{collections::HashMap, io::ErrorKind, time::Duration};
+use std::{io::ErrorKind, time::Duration};
 use tokio::time::{Instant, sleep, timeout_at};
-use tokio_postgres::{Config, NoTls, Statement, config::SslMode};
+use tokio_postgres::{Config, config::SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Connections of one process. PostgreSQL forks a process for each, so not many.
@@ -24,9 +20,6 @@ pub(super) const CONNECTIONS: usize = 16;
 
 /// How long a statement waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(10);
-
-/// How long a server may be silent to what was sent: its machine may have lost its power.
-const SILENCE: Duration = Duration::from_secs(10);
 
 /// The first pause before a server that does not let us in yet is asked again; the next are longer.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -38,19 +31,6 @@ pub(super) type Pooled = managed::Object<Door>;
 #[derive(Clone)]
 pub(super) struct Pool(managed::Pool<Door>);
 
-/// How a connection is opened.
-pub(super) struct Door {
-    config: Config,
-    /// Nothing when the URL says that nothing is to be encrypted.
-    tls: Option<MakeRustlsConnect>,
-}
-
-/// A connection, and the statements that are prepared on it.
-pub(super) struct Client {
-    pub(super) line: tokio_postgres::Client,
-    pub(super) prepared: HashMap<&'static str, Statement>,
-}
-
 impl Pool {
     /// A pool that has opened nothing yet.
     pub(super) fn new(options: &PgConnectOptions) -> Result<Self, sqlx::Error> {
@@ -58,7 +38,7 @@ impl Pool {
             PgSslMode::Disable => None,
             _ => Some(MakeRustlsConnect::new(tls::config(options)?)),
         };
-        let door = Door { config: config(options), tls };
+        let door = Door { options: Box::new(options.clone()), config: config(options), tls };
         let pool = managed::Pool::builder(door).max_size(CONNECTIONS).build();
         pool.map(Self).map_err(|error| sqlx::Error::Configuration(error.into()))
     }
@@ -102,28 +82,15 @@ fn is_starting(error: &sqlx::Error) -> bool {
 }
 
 impl managed::Manager for Door {
-    type Type = Client;
+    type Type = Wire;
     type Error = sqlx::Error;
 
-    async fn create(&self) -> Result<Client, sqlx::Error> {
-        let line = match &self.tls {
-            Some(tls) => {
-                let (line, wire) = self.config.connect(tls.clone()).await.map_err(connecting)?;
-                tokio::spawn(wire);
-                line
-            }
-            None => {
-                let (line, wire) = self.config.connect(NoTls).await.map_err(connecting)?;
-                tokio::spawn(wire);
-                line
-            }
-        };
-        Ok(Client { line, prepared: HashMap::new() })
+    async fn create(&self) -> Result<Wire, sqlx::Error> {
+        self.open(ACQUIRE).await.map(Wire::new)
     }
 
-    /// The driver listens all the time, so it knows when the server has hung up.
-    async fn recycle(&self, client: &mut Client, _: &Metrics) -> RecycleResult<sqlx::Error> {
-        match client.line.is_closed() {
+    async fn recycle(&self, wire: &mut Wire, _: &Metrics) -> RecycleResult<sqlx::Error> {
+        match wire.is_closed() {
             true => Err(RecycleError::message("the server has closed the connection")),
             false => Ok(()),
         }
@@ -131,21 +98,17 @@ impl managed::Manager for Door {
 }
 
 /// Takes a connection out of the pool for good if `error` says that nothing more comes from it.
-pub(super) fn discard(client: Pooled, error: &sqlx::Error) {
+pub(super) fn discard(wire: Pooled, error: &sqlx::Error) {
     if is_broken(error) {
-        drop(managed::Object::take(client));
+        drop(managed::Object::take(wire));
     }
 }
 
-/// One reader for URLs, variables and password files, and one for TLS: what the migrations' driver
-/// makes of them is what statements run with.
+/// Who we are. One reader for URLs, variables and password files, and one for TLS: what the
+/// migrations' driver makes of them is what statements run with.
 fn config(options: &PgConnectOptions) -> Config {
     let mut config = Config::new();
-    match options.get_socket() {
-        Some(directory) => config.host_path(directory),
-        None => config.host(options.get_host()),
-    };
-    config.port(options.get_port()).user(options.get_username()).application_name("bifrost");
+    config.user(options.get_username()).application_name("bifrost");
     config.dbname(options.get_database().unwrap_or_else(|| options.get_username()));
     if let Some(more) = options.get_options() {
         config.options(more);
@@ -159,6 +122,5 @@ fn config(options: &PgConnectOptions) -> Config {
         PgSslMode::Allow | PgSslMode::Prefer => SslMode::Prefer,
         PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull => SslMode::Require,
     });
-    config.connect_timeout(ACQUIRE).tcp_user_timeout(SILENCE).keepalives_idle(SILENCE);
     config
 }

@@ -1,16 +1,17 @@
 //! How PostgreSQL names its errors.
 //!
-//! Both drivers' errors are one kind further up. Of a statement that failed the server's words stay,
+//! What either driver or the wire finds is one kind of error further up. Of a statement that failed the server's words stay,
 //! and neither the statement nor its values.
 
 use crate::{StoreError, error::driver_error};
+use postgres_protocol::message::backend::ErrorResponseBody;
 use sea_orm::DbErr;
 use sqlx::{
     Error,
     error::{DatabaseError, ErrorKind},
 };
 use std::{borrow::Cow, error::Error as _, fmt, io};
-use tokio_postgres::error::DbError;
+use tokio_postgres::fallible_iterator::FallibleIterator;
 
 /// What an error means to a person, told by its SQLSTATE or by what became of the connection.
 pub(crate) fn meaning(error: &DbErr) -> Option<StoreError> {
@@ -52,24 +53,13 @@ pub(super) fn connecting(error: tokio_postgres::Error) -> Error {
     }
 }
 
-/// What came of a statement.
-pub(super) fn asking(error: tokio_postgres::Error) -> Error {
-    match said(error) {
-        Ok(said) => said,
-        Err(error) => {
-            let inner = error.source().and_then(|inner| inner.downcast_ref::<io::Error>());
-            match error.is_closed() || inner.is_some() {
-                true => Error::Io(io::Error::new(io::ErrorKind::ConnectionReset, chain(&error))),
-                false => Error::Encode(chain(&error).into()),
-            }
-        }
-    }
-}
-
 /// The server's own words, if they are what it is.
 fn said(error: tokio_postgres::Error) -> Result<Error, tokio_postgres::Error> {
     match error.as_db_error() {
-        Some(said) => Ok(Error::Database(Box::new(Said(said.clone())))),
+        Some(said) => {
+            let (code, message) = (said.code().code().to_owned(), said.message().to_owned());
+            Ok(Error::Database(Box::new(Said { code, message })))
+        }
         None => Err(error),
     }
 }
@@ -96,11 +86,31 @@ fn code(error: &Error) -> Option<Cow<'_, str>> {
 
 /// What the server said.
 #[derive(Debug)]
-struct Said(DbError);
+pub(super) struct Said {
+    code: String,
+    message: String,
+}
+
+impl Said {
+    /// Of an answer, its code and its first sentence: details name rows.
+    pub(super) fn error(words: &ErrorResponseBody) -> io::Result<Error> {
+        let mut said = Self { code: String::new(), message: String::new() };
+        let mut fields = words.fields();
+        while let Some(field) = fields.next()? {
+            let words = String::from_utf8_lossy(field.value_bytes());
+            match field.type_() {
+                b'C' => said.code = words.into_owned(),
+                b'M' => said.message = words.into_owned(),
+                _ => {}
+            }
+        }
+        Ok(Error::Database(Box::new(said)))
+    }
+}
 
 impl fmt::Display for Said {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.0.message())
+        out.write_str(&self.message)
     }
 }
 
@@ -108,11 +118,11 @@ impl std::error::Error for Said {}
 
 impl DatabaseError for Said {
     fn message(&self) -> &str {
-        self.0.message()
+        &self.message
     }
 
     fn code(&self) -> Option<Cow<'_, str>> {
-        Some(self.0.code().code().into())
+        Some(self.code.as_str().into())
     }
 
     fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
@@ -128,7 +138,7 @@ impl DatabaseError for Said {
     }
 
     fn kind(&self) -> ErrorKind {
-        match self.0.code().code() {
+        match self.code.as_str() {
             "23505" => ErrorKind::UniqueViolation,
             "23503" => ErrorKind::ForeignKeyViolation,
             "23502" => ErrorKind::NotNullViolation,

@@ -1,6 +1,6 @@
 //! LISTEN and NOTIFY on a connection of its own.
 
-use super::{clients::Pool, errors::asking, failed};
+use super::{clients::Pool, failed};
 use crate::StoreError;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 
@@ -30,7 +30,6 @@ impl Listener {
 /// pooler may hand the next one to another connection.
 pub(super) async fn say(pool: &Pool, word: &str) -> Result<(), StoreError> {
     let word = word.replace('\'', "''");
-    let client = pool.take().await.map_err(failed)?;
-    let said = client.line.batch_execute(&format!("NOTIFY {CHANNEL}, '{word}'")).await;
-    said.map_err(asking).map_err(failed)
+    let mut wire = pool.take().await.map_err(failed)?;
+    wire.run(&format!("NOTIFY {CHANNEL}, '{word}'")).await.map_err(failed)
 }

@@ -1,11 +1,12 @@
 //! The look at its own walls that a server takes before it serves.
 
 use super::{
-    clients::{Client, Pool},
-    errors::asking,
+    clients::Pool,
     failed,
     roles::{OWNER, SCHEDULER, TENANT},
+    rows,
     walls::{CONTEXT, policy_texts, trigger_names},
+    wire::{Piece, Wire},
 };
 use crate::{
     StoreError,
@@ -20,7 +21,7 @@ const OLDEST: [i32; 4] = [150_014, 160_010, 170_006, 180_000];
 
 /// Everything that is missing, in words for the operator.
 pub(super) async fn missing(pool: &Pool) -> Result<Vec<String>, StoreError> {
-    let connection = &pool.take().await.map_err(failed)?;
+    let connection = &mut pool.take().await.map_err(failed)?;
     let mut missing = version(connection).await?;
     let absent = faults(connection, ABSENT).await?;
     let complete = absent.is_empty();
@@ -37,7 +38,7 @@ pub(super) async fn missing(pool: &Pool) -> Result<Vec<String>, StoreError> {
 }
 
 /// The function that the policies ask.
-async fn context(connection: &Client) -> Result<Vec<String>, StoreError> {
+async fn context(connection: &mut Wire) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT prosrc FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
         WHERE nspname = 'app' AND proname = 'current_org' AND pronargs = 0";
     let bodies = faults(connection, sql).await?;
@@ -46,7 +47,7 @@ async fn context(connection: &Client) -> Result<Vec<String>, StoreError> {
     Ok((!sound).then(|| fault.to_owned()).into_iter().collect())
 }
 
-async fn version(connection: &Client) -> Result<Vec<String>, StoreError> {
+async fn version(connection: &mut Wire) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT current_setting('server_version_num')::int AS number";
     let number: i32 = only(connection, sql).await?.into_iter().next().unwrap_or_default();
     let oldest = OLDEST.into_iter().find(|oldest| oldest / 10_000 == number / 10_000);
@@ -61,20 +62,22 @@ async fn version(connection: &Client) -> Result<Vec<String>, StoreError> {
 
 /// Runs a query that gives a sentence for each fault it finds. `$OWNER`, `$TENANT` and `$SCHEDULER`
 /// stand for the names of the roles.
-async fn faults(connection: &Client, sql: &str) -> Result<Vec<String>, StoreError> {
+async fn faults(connection: &mut Wire, sql: &str) -> Result<Vec<String>, StoreError> {
     let sql = sql.replace("$OWNER", OWNER).replace("$TENANT", TENANT);
     only(connection, &sql.replace("$SCHEDULER", SCHEDULER)).await
 }
 
 /// The one column of a query.
-async fn only<T: FromSqlOwned>(connection: &Client, sql: &str) -> Result<Vec<T>, StoreError> {
+async fn only<T: FromSqlOwned>(connection: &mut Wire, sql: &str) -> Result<Vec<T>, StoreError> {
     let rows = rows(connection, sql).await?;
-    let cells = rows.iter().map(|row| row.try_get(0));
-    cells.collect::<Result<_, _>>().map_err(asking).map_err(failed)
+    let cells = rows.iter().map(|row| row.cell(0));
+    cells.collect::<Result<_, _>>().map_err(|error| StoreError::unreadable("column", error))
 }
 
-async fn rows(connection: &Client, sql: &str) -> Result<Vec<tokio_postgres::Row>, StoreError> {
-    connection.line.query_typed(sql, &[]).await.map_err(asking).map_err(failed)
+async fn rows(connection: &mut Wire, sql: &str) -> Result<Vec<rows::Row>, StoreError> {
+    let piece = Piece { sql, values: &[], keep: false };
+    let answers = connection.ask(&[piece]).await.map_err(failed)?;
+    Ok(answers.into_iter().flat_map(|answer| answer.rows).collect())
 }
 
 /// The roles that are not there.
@@ -153,7 +156,7 @@ struct Found {
 }
 
 /// What every table must have.
-async fn tables(connection: &Client) -> Result<Vec<String>, StoreError> {
+async fn tables(connection: &mut Wire) -> Result<Vec<String>, StoreError> {
     let sql = TABLES.replace("$OWNER", OWNER).replace("$TENANT", TENANT);
     let rows = rows(connection, &sql.replace("$SCHEDULER", SCHEDULER)).await?.into_iter();
     let found = rows.map(|row| Found::from_row(&Row::Postgres(row)));

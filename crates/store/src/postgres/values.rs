@@ -1,10 +1,10 @@
 //! Values on their way to the server.
 
+use postgres_protocol::IsNull;
 use sea_orm::Value;
-use std::fmt;
-use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
+use tokio_postgres::types::{self, ToSql, Type, private::BytesMut};
 
-/// A value of a statement. It shows nothing of itself: the driver would write it into its log.
+/// A value of a statement.
 pub(super) struct Parameter(Value);
 
 impl Parameter {
@@ -32,36 +32,25 @@ impl Parameter {
             _ => Type::UNKNOWN,
         }
     }
-}
 
-impl fmt::Debug for Parameter {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("…")
-    }
-}
-
-impl ToSql for Parameter {
-    fn to_sql(
-        &self,
-        kind: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        match &self.0 {
-            Value::Bool(value) => value.to_sql_checked(kind, out),
-            Value::Int(value) => value.to_sql_checked(kind, out),
-            Value::Double(value) => value.to_sql_checked(kind, out),
-            Value::Uuid(value) => value.to_sql_checked(kind, out),
-            Value::Bytes(value) => value.as_deref().to_sql_checked(kind, out),
-            Value::BigInt(value) => value.to_sql_checked(kind, out),
-            Value::String(value) => value.as_deref().to_sql_checked(kind, out),
+    /// Writes it in the binary format.
+    pub(super) fn write(&self, out: &mut BytesMut) -> Result<IsNull, Fault> {
+        let kind = &self.kind();
+        let written = match &self.0 {
+            Value::Bool(value) => value.to_sql(kind, out),
+            Value::Int(value) => value.to_sql(kind, out),
+            Value::Double(value) => value.to_sql(kind, out),
+            Value::Uuid(value) => value.to_sql(kind, out),
+            Value::Bytes(value) => value.as_deref().to_sql(kind, out),
+            Value::BigInt(value) => value.to_sql(kind, out),
+            Value::String(value) => value.as_deref().to_sql(kind, out),
             _ => Err("a kind of value that the store does not use".into()),
+        };
+        match written? {
+            types::IsNull::Yes => Ok(IsNull::Yes),
+            types::IsNull::No => Ok(IsNull::No),
         }
     }
-
-    /// Each kind of value says so for itself.
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
 }
+
+type Fault = Box<dyn std::error::Error + Sync + Send>;

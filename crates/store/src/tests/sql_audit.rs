@@ -139,7 +139,7 @@ fn what_passes_by_the_guard_names_no_row_of_a_tenant() {
         let others = CATALOG.tables.iter().filter(|table| table.name() != "seaql_migrations");
         let named: Vec<_> = others.filter(|table| words.contains(&table.name())).collect();
         // The one lock that makes a writer wait for those before it gives nothing away.
-        let lock = sql == "SELECT 1 FROM organizations WHERE id = '{id}' FOR NO KEY UPDATE";
+        let lock = sql == "SELECT 1 FROM organizations WHERE id = $1 FOR NO KEY UPDATE";
         assert!(named.is_empty() || lock, "{place}: {sql}");
     }
 }
