@@ -9,8 +9,10 @@ use crate::{
     migrations,
     postgres::Listener,
     queue::entries::Entries,
+    row::FromRow,
 };
 use domain::{Access, Scope};
+use sea_orm::Value;
 use std::sync::{Arc, OnceLock};
 
 /// The database. Cheap to clone; nothing can be asked of it without saying for whom.
@@ -216,6 +218,18 @@ impl Write<'_> {
     /// Makes it so, and is done with its rows before the disk is: for those that many want.
     pub(crate) async fn commit_early(self) -> Result<(), StoreError> {
         self.transaction.commit_early().await
+    }
+
+    /// As [`Write::commit_early`], with a last statement of `owner`'s; the first row it gives.
+    pub(crate) async fn commit_early_with<T: FromRow, const N: usize>(
+        self,
+        sql: &'static str,
+        owner: Scope,
+        values: [Value; N],
+    ) -> Result<Option<T>, StoreError> {
+        let last = self.tenant(owner).checked(sql, values.into())?;
+        let rows = self.transaction.commit_after(last).await?;
+        rows.first().map(T::from_row).transpose()
     }
 }
 

@@ -220,6 +220,19 @@ impl Transaction {
             Self::Postgres(transaction) => transaction.commit_early().await,
         }
     }
+
+    /// As [`Transaction::commit_early`], with a last statement, on its way with the commit where the
+    /// engine is a server; the rows it gives.
+    pub(crate) async fn commit_after(self, last: Checked) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(transaction) => {
+                let rows = transaction.rows(last).await?;
+                transaction.commit().await?;
+                Ok(rows)
+            }
+            Self::Postgres(transaction) => transaction.commit_after(last).await,
+        }
+    }
 }
 
 /// The driver's futures are large: each is boxed here, once, so that those around them stay small.
@@ -236,7 +249,19 @@ impl Line<'_> {
         }
     }
 
-    /// Runs statements that are the same but for their values.
+    /// Runs a statement whose answer nobody reads. Where the engine is a server it leaves with the
+    /// next one of its transaction, or with its end, and so comes its error.
+    pub(crate) async fn run_with_next(self, statement: Checked) -> Result<(), StoreError> {
+        match self {
+            Self::Transaction(Transaction::Postgres(transaction)) => {
+                transaction.run_with_next(statement).await;
+                Ok(())
+            }
+            line => line.run(statement).await.map(drop),
+        }
+    }
+
+    /// As [`Line::run_with_next`], for many.
     pub(crate) async fn run_each(self, statements: Vec<Checked>) -> Result<(), StoreError> {
         if let Self::Transaction(Transaction::Postgres(transaction)) = self {
             return Box::pin(transaction.run_each(statements)).await;

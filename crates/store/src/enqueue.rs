@@ -97,10 +97,13 @@ impl Write<'_> {
         new: NewExecution<'_>,
     ) -> Result<Enqueued, EnqueueError> {
         let gate = self.tenant(owner);
-        if gate.run(INSERT, insert_values(owner, actor, &new)).await? == 0 {
+        let values = insert_values(owner, actor, &new);
+        if new.idempotency_key.is_none() {
+            gate.run_with_next(INSERT, values).await?;
+        } else if gate.run(INSERT, values).await? == 0 {
             return self.earlier(owner, &new).await;
         }
-        gate.run(ENQUEUE, queue_values(owner, &new)).await?;
+        gate.run_with_next(ENQUEUE, queue_values(owner, &new)).await?;
         let entered = lanes::enter(&gate, owner, delayed(&new), new.max_queued).await?;
         if !entered {
             return Err(EnqueueError::QueueFull(new.max_queued));

@@ -43,6 +43,17 @@ impl<'a> Gate<'a> {
         self.line.run(statement).await
     }
 
+    /// Runs a statement whose answer nobody reads: it may leave with the next one of its transaction,
+    /// or with its end, and so may come its error.
+    pub(crate) async fn run_with_next<const N: usize>(
+        &self,
+        sql: &'static str,
+        values: [Value; N],
+    ) -> Result<(), StoreError> {
+        let statement = self.checked(sql, values.into())?;
+        self.line.run_with_next(statement).await
+    }
+
     /// As [`Gate::run`], with as many values as a list of columns has.
     pub(crate) async fn run_list(
         &self,
@@ -53,8 +64,7 @@ impl<'a> Gate<'a> {
         self.line.run(statement).await
     }
 
-    /// Runs a statement for each of these rows of values, all of them on their way before the first is
-    /// answered where the engine is a server.
+    /// As [`Gate::run_with_next`], for each of these rows of values.
     pub(crate) async fn run_each<const N: usize>(
         &self,
         sql: &'static str,
@@ -93,7 +103,12 @@ impl<'a> Gate<'a> {
         rows.iter().map(T::from_row).collect()
     }
 
-    fn checked(&self, sql: &'static str, values: Vec<Value>) -> Result<Checked, StoreError> {
+    /// A statement that the guard lets through.
+    pub(crate) fn checked(
+        &self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Checked, StoreError> {
         let (mode, organization) = match self.bound {
             Bound::Tenant(organization) => (Mode::Tenant, organization),
             Bound::System => (Mode::System, Uuid::nil()),

@@ -64,15 +64,19 @@ struct Open {
     wire: Option<Pooled>,
     /// Nothing while it is being changed, because that may be broken off.
     wears: Option<Bound>,
-    /// A statement has failed, and the server takes everything back whatever it is told.
+    /// What leaves with the next statement that is waited for, or with the end.
+    pending: Vec<(Bound, Words)>,
+    /// A statement has failed or was not waited for, and the server takes everything back whatever it
+    /// is told.
     broken: bool,
 }
 
 impl Transaction {
     /// One that has not gone to the server yet.
     pub(super) fn new((pool, direct): (&Pool, bool), mode: Mode) -> Self {
-        let (pool, wire, wears) = (pool.clone(), None, None);
-        Self(Box::new(Mutex::new(Open { pool, direct, mode, wire, wears, broken: false })))
+        let (pool, wire, wears, pending) = (pool.clone(), None, None, Vec::new());
+        let open = Open { pool, direct, mode, wire, wears, pending, broken: false };
+        Self(Box::new(Mutex::new(open)))
     }
 
     pub(crate) async fn run(&self, statement: Checked) -> Result<u64, StoreError> {
@@ -83,18 +87,20 @@ impl Transaction {
         Ok(in_rows(self.0.lock().await.answer(statement).await?))
     }
 
-    /// Runs statements that are the same but for their values. The first one is answered before the
-    /// others leave, all of them together: it begins the transaction if nothing else has, and is
-    /// prepared by then.
+    /// Runs a statement whose answer nobody reads: it leaves with the next one, and so comes its error.
+    pub(crate) async fn run_with_next(&self, statement: Checked) {
+        self.0.lock().await.pending.push(with_bound(statement));
+    }
+
+    /// As [`Transaction::run_with_next`], for many. Not too many leave together: their answers wait for
+    /// each other in memory.
     pub(crate) async fn run_each(&self, statements: Vec<Checked>) -> Result<(), StoreError> {
         let mut open = self.0.lock().await;
-        let mut statements = statements.into_iter();
-        if let Some(first) = statements.next() {
-            open.answer(first).await?;
-        }
-        let mut rest = statements.peekable();
-        while rest.peek().is_some() {
-            open.answer_each(rest.by_ref().take(TOGETHER).collect()).await?;
+        for statement in statements {
+            open.pending.push(with_bound(statement));
+            if open.pending.len() == TOGETHER {
+                open.send(&[]).await?;
+            }
         }
         Ok(())
     }
@@ -106,7 +112,7 @@ impl Transaction {
 
     /// Makes it so.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.end("COMMIT").await
+        self.0.into_inner().end(&COMMIT).await.map(drop)
     }
 
     /// A commit holds its locks until the disk has it, which is long for a row that many want. This
@@ -114,19 +120,15 @@ impl Transaction {
     /// is one sequence, none of them is kept without it. A second, empty transaction waits for the
     /// disk, so whoever is answered has it for good.
     pub(crate) async fn commit_early(self) -> Result<(), StoreError> {
-        self.end(COMMIT_EARLY).await
+        self.0.into_inner().end(&COMMIT_EARLY).await.map(drop)
     }
 
-    /// The server answers the end of a broken transaction as if all were well, so it is not asked.
-    async fn end(self, words: &'static str) -> Result<(), StoreError> {
+    /// As [`Transaction::commit_early`], with a last statement that leaves together with it.
+    pub(crate) async fn commit_after(self, last: Checked) -> Result<Vec<Row>, StoreError> {
         let mut open = self.0.into_inner();
-        if open.broken {
-            return Err(failed(sqlx::Error::Protocol(BROKEN.to_owned())));
-        }
-        match &mut open.wire {
-            Some(wire) => wire.run(words).await.map_err(failed),
-            None => Ok(()),
-        }
+        open.pending.push(with_bound(last));
+        let answer = open.end(&COMMIT_EARLY).await?;
+        Ok(answer.map(in_rows).unwrap_or_default())
     }
 }
 
@@ -134,18 +136,52 @@ fn in_rows(answer: Answer) -> Vec<Row> {
     answer.rows.into_iter().map(Row::Postgres).collect()
 }
 
-/// Statements that are on their way together: their answers wait for each other in memory.
+/// Statements that are on their way together, at most.
 const TOGETHER: usize = 256;
 
+const COMMIT: [&str; 1] = ["COMMIT"];
+
 /// The message is what the second transaction has to write: one that writes nothing does not wait.
-const COMMIT_EARLY: &str = "SET LOCAL synchronous_commit = off; COMMIT; \
-    BEGIN; SELECT pg_logical_emit_message(true, 'bifrost', ''); COMMIT";
+const COMMIT_EARLY: [&str; 5] = [
+    "SELECT set_config('synchronous_commit', 'off', true)",
+    "COMMIT",
+    "BEGIN",
+    "SELECT pg_logical_emit_message(true, 'bifrost', '')",
+    "COMMIT",
+];
 
 impl Open {
-    /// Asks the server. Nothing has happened before the first answer of a transaction, so a
-    /// connection that the server or the network has closed meanwhile costs another try and no error.
+    /// The answer to a statement, after everything that is pending.
     async fn answer(&mut self, statement: Checked) -> Result<Answer, StoreError> {
-        let words = Words::of(statement.sql, statement.values);
+        self.pending.push(with_bound(statement));
+        let answer = self.send(&[]).await?;
+        answer.ok_or(sqlx::Error::WorkerCrashed).map_err(failed)
+    }
+
+    /// Ends it in the same piece as what is pending; the answer to the last of that. The server
+    /// answers the end of a broken transaction as if all were well, so it is not asked.
+    async fn end(&mut self, words: &[&'static str]) -> Result<Option<Answer>, StoreError> {
+        if self.broken {
+            return Err(failed(sqlx::Error::Protocol(BROKEN.to_owned())));
+        }
+        if self.wire.is_none() {
+            if self.pending.is_empty() {
+                return Ok(None);
+            }
+            // What begins it may have to be sent twice, and the end must not.
+            let answer = self.send(&[]).await?;
+            self.send(words).await?;
+            return Ok(answer);
+        }
+        self.send(words).await
+    }
+
+    /// Sends what is pending and `end` in one piece; the answer to the last that was pending.
+    /// Nothing has happened before the first answer of a transaction, so a connection that the server
+    /// or the network has closed meanwhile costs another try and no error.
+    async fn send(&mut self, end: &[&'static str]) -> Result<Option<Answer>, StoreError> {
+        let pending = std::mem::take(&mut self.pending);
+        let broken = std::mem::replace(&mut self.broken, true);
         let mut tries = 1;
         loop {
             let begins = self.wire.is_none();
@@ -153,27 +189,18 @@ impl Open {
                 // Whoever waited for a connection in vain does not wait again.
                 self.wire = Some(self.pool.take().await.map_err(failed)?);
             }
-            match self.ask(statement.bound, begins, &words).await {
-                Ok(answer) => return Ok(answer),
+            match self.ask(begins, &pending, end).await {
+                Ok(answer) => {
+                    self.broken = broken;
+                    return Ok(answer);
+                }
                 Err(error) if begins && tries < BEGINS && is_broken(&error) => {
                     self.begin_anew(&error);
                     tries += 1;
                 }
-                Err(error) => {
-                    self.broken = true;
-                    return Err(failed(error));
-                }
+                Err(error) => return Err(failed(error)),
             }
         }
-    }
-
-    /// Asks all of these, of a transaction that has begun and wears what they need.
-    async fn answer_each(&mut self, statements: Vec<Checked>) -> Result<(), StoreError> {
-        let words = statements.into_iter().map(|it| Words::of(it.sql, it.values));
-        let words: Vec<_> = words.collect();
-        let asked = self.send(words.iter()).await;
-        self.broken |= asked.is_err();
-        asked.map(drop).map_err(failed)
     }
 
     fn begin_anew(&mut self, error: &sqlx::Error) {
@@ -182,34 +209,34 @@ impl Open {
         }
     }
 
-    /// The answer to `words`, which leave together with what has to go before them.
     async fn ask(
         &mut self,
-        bound: Bound,
         begins: bool,
-        words: &Words,
-    ) -> Result<Answer, sqlx::Error> {
-        let before = match begins {
-            true => beginning(self.mode, bound),
-            false if self.wears != Some(bound) => vec![clothes(WEAR, bound)],
-            false => Vec::new(),
-        };
-        self.wears = None;
-        let answers = self.send(before.iter().chain([words])).await?;
-        self.wears = Some(bound);
-        answers.into_iter().last().ok_or(sqlx::Error::WorkerCrashed)
-    }
-
-    async fn send<'a>(
-        &mut self,
-        words: impl Iterator<Item = &'a Words>,
-    ) -> Result<Vec<Answer>, sqlx::Error> {
+        pending: &[(Bound, Words)],
+        end: &[&'static str],
+    ) -> Result<Option<Answer>, sqlx::Error> {
+        let mut wears = self.wears.take().filter(|_| !begins);
+        let mut clothed = Vec::new();
+        for (bound, words) in pending {
+            let before = match wears {
+                Some(worn) if worn == *bound => Vec::new(),
+                None if begins => beginning(self.mode, *bound),
+                _ => vec![clothes(WEAR, *bound)],
+            };
+            wears = Some(*bound);
+            clothed.push((before, words));
+        }
+        let end: Vec<_> = end.iter().map(|sql| Words::new(sql, Vec::new())).collect();
+        let all = clothed.iter().flat_map(|(before, words)| before.iter().chain([*words]));
         // A pooler hands the next transaction to another connection, on which nothing is prepared.
         let keep = self.direct;
-        let pieces = words.map(|it| Piece { sql: it.sql, values: &it.values, keep });
+        let pieces = all.chain(&end).map(|it| Piece { sql: it.sql, values: &it.values, keep });
         let pieces: Vec<_> = pieces.collect();
         let wire = self.wire.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
-        wire.ask(&pieces).await
+        let mut answers = wire.ask(&pieces).await?;
+        self.wears = wears;
+        answers.truncate(answers.len().saturating_sub(end.len()));
+        Ok(answers.pop())
     }
 }
 
@@ -239,20 +266,24 @@ struct Words {
 }
 
 impl Words {
-    fn of(sql: &'static str, values: Vec<Value>) -> Self {
+    fn new(sql: &'static str, values: Vec<Value>) -> Self {
         Self { sql, values: values.into_iter().map(Parameter::new).collect() }
     }
 }
 
+fn with_bound(statement: Checked) -> (Bound, Words) {
+    (statement.bound, Words::new(statement.sql, statement.values))
+}
+
 /// What begins a transaction. The server does it right before the first statement.
 fn beginning(mode: Mode, bound: Bound) -> Vec<Words> {
-    let begin = |how| Words::of(how, Vec::new());
+    let begin = |how| Words::new(how, Vec::new());
     match mode {
         Mode::Reading => vec![clothes(WEAR_READING, bound)],
         Mode::Snapshot => vec![begin(SNAPSHOT), clothes(WEAR, bound)],
         Mode::Writing(Beside::Others) => vec![begin("BEGIN"), clothes(WEAR_WRITING, bound)],
         Mode::Writing(Beside::Nobody(scope)) => {
-            let alone = Words::of(ALONE, vec![scope.column().into()]);
+            let alone = Words::new(ALONE, vec![scope.column().into()]);
             vec![begin("BEGIN"), clothes(WEAR_WRITING, bound), alone]
         }
     }
@@ -266,5 +297,5 @@ fn clothes(sql: &'static str, bound: Bound) -> Words {
         // Whatever context was left by a tenant's statement goes with its role.
         Bound::System => (SCHEDULER, String::new()),
     };
-    Words::of(sql, vec![role.into(), organization.into()])
+    Words::new(sql, vec![role.into(), organization.into()])
 }

@@ -73,9 +73,26 @@ pub(super) struct Answer {
 /// A statement that is on its way.
 struct Sent<'a> {
     piece: &'a Piece<'a>,
-    /// What the server knows it by; nothing if its columns are known already.
+    /// What the server is to know it by, if it has not known it.
     name: Option<String>,
-    columns: Columns,
+    /// Nothing before the server has said them.
+    columns: Option<Columns>,
+}
+
+impl Piece<'_> {
+    fn kinds(&self) -> impl Iterator<Item = Type> {
+        self.values.iter().map(Parameter::kind)
+    }
+
+    fn is_like(&self, other: &Piece<'_>) -> bool {
+        self.sql == other.sql && self.kinds().eq(other.kinds())
+    }
+}
+
+impl Known {
+    fn fits(&self, piece: &Piece<'_>) -> bool {
+        piece.kinds().eq(self.kinds.iter().cloned())
+    }
 }
 
 impl Wire {
@@ -154,33 +171,41 @@ impl Wire {
     /// Writes statements and one end for all of them.
     fn send<'a>(&mut self, pieces: &'a [Piece<'a>]) -> Result<Vec<Sent<'a>>, Error> {
         let before = self.outbox.len();
-        let sent: Result<Vec<_>, _> = pieces.iter().map(|piece| self.write(piece)).collect();
-        if sent.is_err() {
-            // Half a message must not leave.
-            self.outbox.truncate(before);
+        let mut sent = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            match self.write(piece, &sent) {
+                Ok(written) => sent.push(written),
+                Err(error) => {
+                    // Half a message must not leave.
+                    self.outbox.truncate(before);
+                    return Err(Error::Encode(error.into()));
+                }
+            }
         }
-        let sent = sent.map_err(|error| Error::Encode(error.into()))?;
         frontend::sync(&mut self.outbox);
         self.owed += 1;
         Ok(sent)
     }
 
-    fn write<'a>(&mut self, piece: &'a Piece<'a>) -> io::Result<Sent<'a>> {
-        let kinds = || piece.values.iter().map(Parameter::kind);
-        if let Some(known) = self.known.get(piece.sql)
-            && kinds().eq(known.kinds.iter().cloned())
-        {
+    fn write<'a>(&mut self, piece: &'a Piece<'a>, before: &[Sent<'a>]) -> io::Result<Sent<'a>> {
+        if let Some(known) = self.known.get(piece.sql).filter(|known| known.fits(piece)) {
             bind(&known.name, piece.values, &mut self.outbox)?;
-            return Ok(Sent { piece, name: None, columns: known.columns.clone() });
+            return Ok(Sent { piece, name: None, columns: Some(known.columns.clone()) });
+        }
+        let same = before.iter().filter(|sent| piece.keep && sent.piece.is_like(piece));
+        if let Some(name) = same.filter_map(|sent| sent.name.as_ref()).next() {
+            bind(name, piece.values, &mut self.outbox)?;
+            return Ok(Sent { piece, name: None, columns: None });
         }
         let name = match piece.keep {
             true => self.new_name(),
             false => String::new(),
         };
-        frontend::parse(&name, piece.sql, kinds().map(|kind| kind.oid()), &mut self.outbox)?;
+        let kinds = piece.kinds().map(|kind| kind.oid());
+        frontend::parse(&name, piece.sql, kinds, &mut self.outbox)?;
         frontend::describe(b'S', &name, &mut self.outbox)?;
         bind(&name, piece.values, &mut self.outbox)?;
-        Ok(Sent { piece, name: Some(name), columns: Columns::default() })
+        Ok(Sent { piece, name: Some(name), columns: None })
     }
 
     fn new_name(&mut self) -> String {
@@ -219,7 +244,7 @@ impl Wire {
                 }
                 Message::NoData => self.learn(current.as_mut(), Columns::default()),
                 Message::DataRow(cells) => {
-                    let columns = current.as_ref().map(|sent| sent.columns.clone());
+                    let columns = current.as_ref().and_then(|sent| self.columns(sent));
                     rows.push(Row::new(columns.unwrap_or_default(), cells)?);
                 }
                 Message::CommandComplete(done) => {
@@ -241,11 +266,17 @@ impl Wire {
     /// Keeps what the server says of a statement that it has not known before.
     fn learn(&mut self, sent: Option<&mut Sent<'_>>, columns: Columns) {
         let Some(sent) = sent else { return };
-        sent.columns = columns.clone();
-        if let Some(name) = sent.name.take().filter(|_| sent.piece.keep) {
-            let kinds = sent.piece.values.iter().map(Parameter::kind).collect();
+        sent.columns = Some(columns.clone());
+        if let Some(name) = sent.name.clone().filter(|_| sent.piece.keep) {
+            let kinds = sent.piece.kinds().collect();
             self.known.insert(sent.piece.sql.to_owned(), Known { name, kinds, columns });
         }
+    }
+
+    /// Its own, or those of one like it that was before it in the same piece.
+    fn columns(&self, sent: &Sent<'_>) -> Option<Columns> {
+        let like_it = || self.known.get(sent.piece.sql).map(|known| known.columns.clone());
+        sent.columns.clone().or_else(like_it)
     }
 
     /// The next message, and on the way there everything that is to leave.

@@ -169,7 +169,8 @@ impl System {
             }
             let times = i64::try_from(taken.len()).unwrap_or(i64::MAX);
             let advanced = starts[at].saturating_add(deck[at].step().saturating_mul(times));
-            gate.run(CHARGE, [owner.column().into(), times.into(), advanced.into()]).await?;
+            let values = [owner.column().into(), times.into(), advanced.into()];
+            gate.run_with_next(CHARGE, values).await?;
             hands.push(Hand { owner, charged, taken });
         }
         Ok(hands)

@@ -65,13 +65,13 @@ impl Scoped {
         let mut change = Change::ended(place, finished.now);
         if again.is_some() {
             let [owner, execution, ..] = held(claim);
-            gate.run(WAIT_AGAIN, [owner, execution]).await?;
+            gate.run_with_next(WAIT_AGAIN, [owner, execution]).await?;
             change.delayed = 1;
         } else {
-            gate.run(END, end_values(self.scope(), claim.execution, finished)?).await?;
+            let values = end_values(self.scope(), claim.execution, finished)?;
+            gate.run_with_next(END, values).await?;
         }
-        let next = lanes::change(&gate, self.scope(), change).await?;
-        write.commit_early().await?;
+        let next = lanes::change_at_last(write, self.scope(), change).await?;
         Ok(Some(Ended { next, again }))
     }
 

@@ -5,8 +5,9 @@
 //! keeps `max_concurrent` exact while many claim. Nobody else who holds a lane waits for anything but
 //! the audit's chain, so nobody waits in a circle.
 
-use crate::{StoreError, gate::Gate, row::FromRow};
+use crate::{StoreError, db::Write, gate::Gate, row::FromRow};
 use domain::{Scope, Settings, Timestamp, fair};
+use sea_orm::Value;
 
 /// How a lane changes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,12 +60,31 @@ impl Change {
             learned: other.learned.or(self.learned),
         }
     }
+
+    fn values(self, owner: Scope) -> [Value; 8] {
+        [
+            owner.column().into(),
+            self.waiting.into(),
+            self.delayed.into(),
+            self.running.into(),
+            self.correction.into(),
+            self.learned.unwrap_or(0).into(),
+            self.lent.into(),
+            self.coming_back.into(),
+        ]
+    }
 }
 
 #[derive(FromRow)]
 struct Now {
     waiting: i64,
     places: i64,
+}
+
+impl Now {
+    fn claimable(self) -> u64 {
+        self.waiting.min(self.places).max(0).unsigned_abs()
+    }
 }
 
 /// What the queue says of a claimed execution: what it was charged, since when it runs (the time it
@@ -104,18 +124,18 @@ pub(crate) async fn change(
     owner: Scope,
     change: Change,
 ) -> Result<u64, StoreError> {
-    let values = [
-        owner.column().into(),
-        change.waiting.into(),
-        change.delayed.into(),
-        change.running.into(),
-        change.correction.into(),
-        change.learned.unwrap_or(0).into(),
-        change.lent.into(),
-        change.coming_back.into(),
-    ];
-    let now = gate.one::<Now, 8>(CHANGE, values).await?;
-    Ok(now.map_or(0, |now| now.waiting.min(now.places).max(0).unsigned_abs()))
+    let now = gate.one::<Now, 8>(CHANGE, change.values(owner)).await?;
+    Ok(now.map_or(0, Now::claimable))
+}
+
+/// As [`change`], as the last of a transaction that is kept.
+pub(crate) async fn change_at_last(
+    write: Write<'_>,
+    owner: Scope,
+    change: Change,
+) -> Result<u64, StoreError> {
+    let now = write.commit_early_with::<Now, 8>(CHANGE, owner, change.values(owner)).await?;
+    Ok(now.map_or(0, Now::claimable))
 }
 
 /// Lets one more execution in, if no more than `most` are then waiting; whether it did.

@@ -68,9 +68,7 @@ impl Scoped {
             return Ok(None);
         }
         let change = Change { running: -1, lent: 1, ..Change::default() };
-        let next = lanes::change(&gate, self.scope(), change).await?;
-        write.commit_early().await?;
-        Ok(Some(next))
+        lanes::change_at_last(write, self.scope(), change).await.map(Some)
     }
 
     /// Asks for a lent place. From the first time on nobody else is given one before.

@@ -6,6 +6,7 @@
 mod ablation;
 mod attacks;
 mod moved_tables;
+mod on_postgres_pieces;
 mod plans;
 mod second_prover;
 pub(crate) mod sql_audit;

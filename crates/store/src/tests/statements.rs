@@ -116,11 +116,22 @@ fn unescaped(literal: &str) -> String {
     panic!("a literal that does not end: {literal:.60}")
 }
 
-/// Every call of the gate's methods.
+const METHODS: [&str; 8] = [
+    ".run",
+    ".run_list",
+    ".run_with_next",
+    ".run_each",
+    ".one",
+    ".all",
+    ".all_list",
+    ".commit_early_with",
+];
+
+/// Every call of the methods that are given a statement.
 pub fn calls() -> Vec<Call> {
     let mut found = Vec::new();
     for (file, text) in sources() {
-        for method in [".run", ".one", ".all", ".run_list", ".all_list"] {
+        for method in METHODS {
             for (at, _) in text.match_indices(method) {
                 let rest = &text[at + method.len()..];
                 if let Some(argument) = first_argument(rest) {
