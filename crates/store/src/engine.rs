@@ -31,6 +31,12 @@ pub(crate) enum Transaction {
     Postgres(postgres::Transaction),
 }
 
+/// Keeps others from migrating the same database, until it is dropped.
+pub(crate) enum MigrationLock {
+    Sqlite { _held: sqlite::MigrationLock },
+    Postgres { _held: postgres::MigrationLock },
+}
+
 /// A statement with its values, checked by the guard.
 pub(crate) struct Checked {
     pub(crate) bound: Bound,
@@ -100,10 +106,12 @@ impl Engine {
     /// Lets one process at a time migrate, for as long as what it returns is held.
     pub(crate) async fn migration_lock(
         owner: &DatabaseConnection,
-    ) -> Result<Option<postgres::MigrationLock>, StoreError> {
+    ) -> Result<MigrationLock, StoreError> {
         match owner.get_database_backend() {
-            DbBackend::Postgres => Ok(Some(postgres::before_steps(owner).await?)),
-            _ => Ok(None),
+            DbBackend::Postgres => {
+                Ok(MigrationLock::Postgres { _held: postgres::before_steps(owner).await? })
+            }
+            _ => Ok(MigrationLock::Sqlite { _held: sqlite::migration_lock(owner).await? }),
         }
     }
 

@@ -6,9 +6,10 @@ use sea_orm::{
     DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::SchemaManager;
-use std::{sync::Arc, time::Duration};
+use std::{fs::File, io, path::Path, sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
+    task::spawn_blocking,
     time::{Instant, timeout},
 };
 
@@ -234,6 +235,33 @@ fn extended_code(error: &DbErr) -> Option<u32> {
     let error = driver_error(error)?.as_database_error()?;
     error.try_downcast_ref::<sea_orm::sqlx::sqlite::SqliteError>()?;
     error.code()?.parse().ok()
+}
+
+/// Keeps others from migrating the same file, until it is dropped.
+pub(crate) struct MigrationLock {
+    _directory: Option<File>,
+}
+
+/// Lets one process at a time migrate: SQLite's own locks end with each step. The directory is locked,
+/// because whoever opens and closes the file itself gives up every lock that SQLite has on it.
+pub(crate) async fn migration_lock(
+    owner: &DatabaseConnection,
+) -> Result<MigrationLock, StoreError> {
+    let sql = "SELECT file FROM pragma_database_list WHERE name = 'main'";
+    let row = owner.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await?;
+    let file = row.map(|row| row.try_get::<String>("", "file")).transpose()?.unwrap_or_default();
+    // A database in memory is nobody else's.
+    let Some(directory) = Path::new(&file).parent().map(Path::to_owned) else {
+        return Ok(MigrationLock { _directory: None });
+    };
+    let place = directory.display().to_string();
+    let locked = spawn_blocking(move || {
+        let directory = File::open(directory)?;
+        directory.lock().map(|()| directory)
+    });
+    let locked = locked.await.map_err(io::Error::other).flatten();
+    let locked = locked.map_err(|error| StoreError::CannotOpen(format!("{place} ({error})")))?;
+    Ok(MigrationLock { _directory: Some(locked) })
 }
 
 /// Holds what PostgreSQL holds by grants, for the tables that a migration has brought.

@@ -24,3 +24,18 @@ async fn a_database_that_cannot_be_written_is_refused_for_serving() {
     assert!(matches!(refused, StoreError::ReadOnly), "{refused:?}");
     Store::create(&url).await.unwrap();
 }
+
+#[tokio::test]
+async fn many_that_migrate_a_new_file_at_once_find_it_done_once() {
+    for _ in 0..5 {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("bifrost.db").display());
+        let stores = (0..6).map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { Store::create(&url).await })
+        });
+        for store in stores.collect::<Vec<_>>() {
+            store.await.unwrap().unwrap();
+        }
+    }
+}
