@@ -124,9 +124,8 @@ impl Write<'_> {
             detail: event.detail.to_string(),
         };
         let hash = audit::link(&head.hash, owner, &entry);
-        gate.run(ADVANCE, [owner.column().into(), hash.clone().into()]).await?;
-        gate.run(INSERT, values(owner, entry, hash)).await?;
-        Ok(())
+        gate.run_with_next(ADVANCE, [owner.column().into(), hash.clone().into()]).await?;
+        gate.run_with_next(INSERT, values(owner, entry, hash)).await
     }
 
     /// Adds entries to the audits of several organizations, always in the same order, so that two

@@ -7,9 +7,10 @@ use super::{
     pages::{Pages, count},
     tables::Table,
 };
-use crate::{Reason, Store, StoreError, db::Snapshot, row::FromRow};
+use crate::{Reason, Store, StoreError, System, db::Snapshot, row::FromRow};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use domain::{OrganizationId, Scope, Slug, Timestamp};
+use domain::{Actor, OrganizationId, Scope, Slug, Timestamp, audit::Event};
+use serde_json::json;
 use std::{collections::BTreeMap, io::Write};
 use uuid::Uuid;
 
@@ -74,8 +75,11 @@ impl Store {
         if system.journal().await?.is_some_and(|journal| !journal.beside_others) {
             return Err(StoreError::HalfImported.into());
         }
+        let wanted = export.organization.as_ref();
+        let (content, _) = chosen(&system.snapshot().await?, wanted).await?;
+        system.tell_export(&content, &export).await?;
         let snapshot = system.snapshot().await?;
-        let (content, owners) = chosen(&snapshot, export.organization.as_ref()).await?;
+        let (content, owners) = chosen(&snapshot, wanted).await?;
         let mut header = Header::new(content, owners, export.now.0);
         header.migrations = migrations.into_iter().map(|step| step.name).collect();
         if !export.without_secrets {
@@ -99,6 +103,36 @@ impl Store {
         }
         let Writing { lines, rows, left_out, waiting, running, .. } = writing;
         Ok(Exported { footer: lines.end(rows, left_out)?, waiting, running })
+    }
+}
+
+impl System {
+    /// Says in the audits that the file was asked for, before there is any of it. A copy of a database
+    /// that nobody may write can be exported all the same.
+    async fn tell_export(&self, content: &Content, export: &Export) -> Result<(), StoreError> {
+        match self.write_export(content, export).await {
+            Err(StoreError::ReadOnly) => {
+                tracing::warn!("the database is read-only: this export is in no audit");
+                Ok(())
+            }
+            told => told,
+        }
+    }
+
+    async fn write_export(&self, content: &Content, export: &Export) -> Result<(), StoreError> {
+        let write = self.write_beside_others().await?;
+        let (action, object, own) = match content {
+            Content::Instance => ("instance.export", "", None),
+            Content::Organization { id, slug } => {
+                ("organization.export", slug.as_str(), Some(Scope::from_column(*id)))
+            }
+        };
+        for owner in [Some(Scope::Global), own].into_iter().flatten() {
+            let event = Event::done(action, object);
+            let event = event.with(json!({ "without_secrets": export.without_secrets }));
+            write.audit(owner, &Actor::Operator, event, export.now).await?;
+        }
+        write.commit().await
     }
 }
 
