@@ -280,6 +280,21 @@ impl Line<'_> {
         Ok(())
     }
 
+    /// The rows of each of these, on their way together where the engine is a server.
+    pub(crate) async fn rows_each(
+        self,
+        statements: Vec<Checked>,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        if let Self::Transaction(Transaction::Postgres(transaction)) = self {
+            return Box::pin(transaction.rows_each(statements)).await;
+        }
+        let mut rows = Vec::with_capacity(statements.len());
+        for statement in statements {
+            rows.push(self.rows(statement).await?);
+        }
+        Ok(rows)
+    }
+
     /// The rows a statement gives.
     pub(crate) async fn rows(self, statement: Checked) -> Result<Vec<Row>, StoreError> {
         match self {

@@ -75,14 +75,14 @@ impl Scoped {
     ) -> Result<Vec<(String, u32, Vec<u8>)>, StoreError> {
         let owner = self.readable(owner)?;
         let snapshot = self.snapshot().await?;
-        let mut contents = Vec::with_capacity(wanted.len());
-        for (path, version) in wanted {
-            let values = [owner.column().into(), path.as_str().into(), i64::from(*version).into()];
-            let row = snapshot.gate().one::<Content, 3>(CONTENT, values).await?;
-            let content = row.and_then(|row| row.content);
+        let values = wanted.iter().map(|(path, version)| {
+            [owner.column().into(), path.as_str().into(), i64::from(*version).into()]
+        });
+        let rows = snapshot.gate().one_of_each::<Content, 3>(CONTENT, values).await?;
+        let contents = wanted.iter().zip(rows).map(|((path, version), row)| {
             let gone = || StoreError::unreadable("file version", format!("{path}@{version}"));
-            contents.push((path.clone(), *version, content.ok_or_else(gone)?));
-        }
-        Ok(contents)
+            Ok((path.clone(), *version, row.and_then(|row| row.content).ok_or_else(gone)?))
+        });
+        contents.collect()
     }
 }

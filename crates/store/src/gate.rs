@@ -93,6 +93,19 @@ impl<'a> Gate<'a> {
         Ok(self.all(sql, values).await?.into_iter().next())
     }
 
+    /// As [`Gate::one`], for each of these rows of values, on their way together where the engine is a
+    /// server.
+    pub(crate) async fn one_of_each<T: FromRow, const N: usize>(
+        &self,
+        sql: &'static str,
+        values: impl IntoIterator<Item = [Value; N]>,
+    ) -> Result<Vec<Option<T>>, StoreError> {
+        let checked = values.into_iter().map(|values| self.checked(sql, values.into()));
+        let statements = checked.collect::<Result<Vec<_>, _>>()?;
+        let found = self.line.rows_each(statements).await?;
+        found.iter().map(|rows| rows.first().map(T::from_row).transpose()).collect()
+    }
+
     /// All rows.
     pub(crate) async fn all<T: FromRow, const N: usize>(
         &self,

@@ -105,6 +105,22 @@ impl Transaction {
         Ok(())
     }
 
+    /// The rows of each of these, which leave together.
+    pub(crate) async fn rows_each(
+        &self,
+        statements: Vec<Checked>,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        let mut open = self.0.lock().await;
+        let mut rows = Vec::with_capacity(statements.len());
+        let mut statements = statements.into_iter();
+        while statements.len() > 0 {
+            let waiting = open.pending.len();
+            open.pending.extend(statements.by_ref().take(TOGETHER).map(with_bound));
+            rows.extend(open.send(&[]).await?.into_iter().skip(waiting).map(in_rows));
+        }
+        Ok(rows)
+    }
+
     /// The only statement of a transaction that has nothing to keep.
     pub(super) async fn only(self, statement: Checked) -> Result<Vec<Row>, StoreError> {
         Ok(in_rows(self.0.into_inner().answer(statement).await?))
@@ -154,7 +170,7 @@ impl Open {
     /// The answer to a statement, after everything that is pending.
     async fn answer(&mut self, statement: Checked) -> Result<Answer, StoreError> {
         self.pending.push(with_bound(statement));
-        let answer = self.send(&[]).await?;
+        let answer = self.send(&[]).await?.pop();
         answer.ok_or(sqlx::Error::WorkerCrashed).map_err(failed)
     }
 
@@ -169,17 +185,17 @@ impl Open {
                 return Ok(None);
             }
             // What begins it may have to be sent twice, and the end must not.
-            let answer = self.send(&[]).await?;
+            let answer = self.send(&[]).await?.pop();
             self.send(words).await?;
             return Ok(answer);
         }
-        self.send(words).await
+        Ok(self.send(words).await?.pop())
     }
 
-    /// Sends what is pending and `end` in one piece; the answer to the last that was pending.
+    /// Sends what is pending and `end` in one piece; the answers to what was pending.
     /// Nothing has happened before the first answer of a transaction, so a connection that the server
     /// or the network has closed meanwhile costs another try and no error.
-    async fn send(&mut self, end: &[&'static str]) -> Result<Option<Answer>, StoreError> {
+    async fn send(&mut self, end: &[&'static str]) -> Result<Vec<Answer>, StoreError> {
         let pending = std::mem::take(&mut self.pending);
         let broken = std::mem::replace(&mut self.broken, true);
         let mut tries = 1;
@@ -214,7 +230,7 @@ impl Open {
         begins: bool,
         pending: &[(Bound, Words)],
         end: &[&'static str],
-    ) -> Result<Option<Answer>, sqlx::Error> {
+    ) -> Result<Vec<Answer>, sqlx::Error> {
         let mut wears = self.wears.take().filter(|_| !begins);
         let mut clothed = Vec::new();
         for (bound, words) in pending {
@@ -233,10 +249,10 @@ impl Open {
         let pieces = all.chain(&end).map(|it| Piece { sql: it.sql, values: &it.values, keep });
         let pieces: Vec<_> = pieces.collect();
         let wire = self.wire.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
-        let mut answers = wire.ask(&pieces).await?;
+        let mut answers = wire.ask(&pieces).await?.into_iter();
         self.wears = wears;
-        answers.truncate(answers.len().saturating_sub(end.len()));
-        Ok(answers.pop())
+        let theirs = clothed.iter().filter_map(|(before, _)| answers.by_ref().nth(before.len()));
+        Ok(theirs.collect())
     }
 }
 

@@ -140,6 +140,21 @@ async fn much_goes_both_ways_at_once() {
 }
 
 #[tokio::test]
+async fn each_of_many_has_its_own_rows() {
+    let stage = Stage::new().await;
+    let transaction = stage.begin().await;
+    later(&transaction, ADD, "piece-1").await;
+    let asked: Vec<String> = (0..600).map(|number| number.to_string()).collect();
+    let statements = asked.iter().map(|number| checked(ECHO, &[number.as_str()])).collect();
+    let found = Line::Transaction(&transaction).rows_each(statements).await.unwrap();
+    let found: Vec<_> = found.into_iter().flat_map(words).collect();
+    let expected: Vec<_> = asked.iter().map(|number| number.repeat(2)).collect();
+    assert_eq!(found, expected);
+    transaction.commit().await.unwrap();
+    assert_eq!(stage.kept().await, ["piece-1"]);
+}
+
+#[tokio::test]
 async fn one_text_with_values_of_other_kinds_is_another_statement() {
     let stage = Stage::new().await;
     let sql = "SELECT $1::text AS word";

@@ -116,12 +116,13 @@ fn unescaped(literal: &str) -> String {
     panic!("a literal that does not end: {literal:.60}")
 }
 
-const METHODS: [&str; 8] = [
+const METHODS: [&str; 9] = [
     ".run",
     ".run_list",
     ".run_with_next",
     ".run_each",
     ".one",
+    ".one_of_each",
     ".all",
     ".all_list",
     ".commit_early_with",
