@@ -9,6 +9,7 @@
 //! prepared, and nobody listens.
 
 mod clients;
+mod clothes;
 mod errors;
 mod greeting;
 mod listening;
@@ -34,10 +35,10 @@ use crate::{
     row,
 };
 use clients::Pool;
+use clothes::Mode;
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
 use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 use std::str::FromStr;
-use transaction::Mode;
 
 /// An open server.
 pub(crate) struct Postgres {

@@ -6,51 +6,19 @@
 
 use super::{
     clients::{CONNECTIONS, Pool, Pooled, discard},
+    clothes::{Mode, Words, beginning, change_of},
     errors::is_broken,
     failed,
-    roles::{SCHEDULER, TENANT},
-    values::Parameter,
     wire::{Answer, Piece},
 };
-use crate::{
-    StoreError,
-    engine::{Beside, Checked},
-    gate::Bound,
-    row::Row,
-};
-use sea_orm::Value;
+use crate::{StoreError, engine::Checked, gate::Bound, row::Row};
 use tokio::sync::Mutex;
-
-/// What a transaction puts on. As long as it lasts, the role and the organization are as they say.
-const WEAR: &str = "SELECT set_config('role', $1, true), set_config('app.org', $2, true)";
-
-/// As [`WEAR`], and nothing can be written.
-const WEAR_READING: &str = "SELECT set_config('transaction_read_only', 'on', true),
-    set_config('role', $1, true), set_config('app.org', $2, true)";
-
-/// As [`WEAR`], with how long whoever writes waits for those before it, and how long the server keeps
-/// the locks of one that it hears nothing of: its machine may have lost its power.
-const WEAR_WRITING: &str = "SELECT set_config('lock_timeout', '10s', true),
-    set_config('idle_in_transaction_session_timeout', '60s', true),
-    set_config('role', $1, true), set_config('app.org', $2, true)";
-
-/// Waits until nobody else writes in a scope. Rows that refer to the organization can be added all
-/// the same: their key lock does not collide with this one.
-const ALONE: &str = "SELECT 1 FROM organizations WHERE id = $1 FOR NO KEY UPDATE";
 
 const BROKEN: &str = "a statement of this transaction has failed, so nothing of it is kept";
 
 /// How often a transaction is begun anew when its connection turns out to be dead: all of the pool
 /// may be, after a restart of the server.
 const BEGINS: usize = CONNECTIONS + 2;
-
-/// What a transaction is for.
-#[derive(Clone, Copy)]
-pub(super) enum Mode {
-    Writing(Beside),
-    Reading,
-    Snapshot,
-}
 
 /// A transaction and what it wears. Dropped without [`Transaction::commit`], nothing happened.
 pub(crate) struct Transaction(Box<Mutex<Open>>);
@@ -237,7 +205,7 @@ impl Open {
             let before = match wears {
                 Some(worn) if worn == *bound => Vec::new(),
                 None if begins => beginning(self.mode, *bound),
-                _ => vec![clothes(WEAR, *bound)],
+                _ => vec![change_of(*bound)],
             };
             wears = Some(*bound);
             clothed.push((before, words));
@@ -275,43 +243,6 @@ impl Drop for Open {
     }
 }
 
-/// A statement on its way.
-struct Words {
-    sql: &'static str,
-    values: Vec<Parameter>,
-}
-
-impl Words {
-    fn new(sql: &'static str, values: Vec<Value>) -> Self {
-        Self { sql, values: values.into_iter().map(Parameter::new).collect() }
-    }
-}
-
 fn with_bound(statement: Checked) -> (Bound, Words) {
     (statement.bound, Words::new(statement.sql, statement.values))
-}
-
-/// What begins a transaction. The server does it right before the first statement.
-fn beginning(mode: Mode, bound: Bound) -> Vec<Words> {
-    let begin = |how| Words::new(how, Vec::new());
-    match mode {
-        Mode::Reading => vec![clothes(WEAR_READING, bound)],
-        Mode::Snapshot => vec![begin(SNAPSHOT), clothes(WEAR, bound)],
-        Mode::Writing(Beside::Others) => vec![begin("BEGIN"), clothes(WEAR_WRITING, bound)],
-        Mode::Writing(Beside::Nobody(scope)) => {
-            let alone = Words::new(ALONE, vec![scope.column().into()]);
-            vec![begin("BEGIN"), clothes(WEAR_WRITING, bound), alone]
-        }
-    }
-}
-
-const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
-
-fn clothes(sql: &'static str, bound: Bound) -> Words {
-    let (role, organization) = match bound {
-        Bound::Tenant(id) => (TENANT, id.to_string()),
-        // Whatever context was left by a tenant's statement goes with its role.
-        Bound::System => (SCHEDULER, String::new()),
-    };
-    Words::new(sql, vec![role.into(), organization.into()])
 }
