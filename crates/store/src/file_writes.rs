@@ -200,7 +200,7 @@ impl Scoped {
             }
             _ => {}
         }
-        gate.run(DELETE, [self.scope().column().into(), path.as_str().into()]).await?;
+        gate.run_with_next(DELETE, [self.scope().column().into(), path.as_str().into()]).await?;
         let values = [
             self.scope().column().into(),
             path.as_str().into(),
@@ -213,7 +213,7 @@ impl Scoped {
             self.access().actor().label().into(),
             now.0.into(),
         ];
-        gate.run(INSERT_VERSION, values).await?;
+        gate.run_with_next(INSERT_VERSION, values).await?;
         if requirements::is_requirements(path) {
             environment_locks::unwant(&gate, self.scope()).await?;
         }
@@ -293,7 +293,7 @@ impl Scoped {
             self.access().actor().label().into(),
             write.now.0.into(),
         ];
-        gate.run(INSERT_VERSION, values).await?;
+        gate.run_with_next(INSERT_VERSION, values).await?;
         Ok(version)
     }
 
@@ -315,14 +315,14 @@ impl Scoped {
             self.access().actor().label().into(),
             write.now.0.into(),
         ];
-        gate.run(UPSERT, values).await?;
-        Ok(())
+        gate.run_with_next(UPSERT, values).await
     }
 
     /// The last statement of every change: whoever claims work after the commit sees it.
     async fn raise_generation(&self, transaction: Write<'_>) -> Result<(), StoreError> {
         let owner = self.scope();
-        transaction.tenant(owner).run(NEXT_GENERATION, [owner.column().into()]).await?;
+        let gate = transaction.tenant(owner);
+        gate.run_with_next(NEXT_GENERATION, [owner.column().into()]).await?;
         transaction.commit().await
     }
 
