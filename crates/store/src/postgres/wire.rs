@@ -142,9 +142,7 @@ impl Wire {
 
     /// Waits for everything that is underway, and takes back what it did.
     pub(super) async fn settle(&mut self) -> Result<(), Error> {
-        self.say(ROLLBACK)?;
-        self.hear_earlier().await?;
-        self.hear(Vec::new()).await.map(drop)
+        self.run(ROLLBACK).await
     }
 
     /// Whether the server has hung up, as far as is known without asking it.
