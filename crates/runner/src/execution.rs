@@ -75,7 +75,7 @@ pub(crate) async fn run(tools: Tools<'_>, request: RunRequest) -> Result<RunRepo
     drop(files);
     let way_out = WayOut::open(started.network.take(), policy(&tools, &request))?;
     let forked = Instant::now();
-    let held = converse(&tools, &request, (started, way_out), opening).await;
+    let held = Box::pin(converse(&tools, &request, (started, way_out), opening)).await;
     if !held.modules.modules.is_empty() {
         tools.bundles.learn(&held.modules.modules);
     }
