@@ -239,11 +239,11 @@ impl System {
             let values = [owner.column().into(), chain.entries.into(), page.into()];
             let rows = match gate.all::<Row, 3>(FORWARD, values).await {
                 // Something on this page cannot be read: one by one, it is found.
-                Err(StoreError::Database(_)) if page > 1 => {
+                Err(StoreError::Database(_) | StoreError::Unreadable { .. }) if page > 1 => {
                     page = 1;
                     continue;
                 }
-                Err(StoreError::Database(error)) => {
+                Err(error @ (StoreError::Database(_) | StoreError::Unreadable { .. })) => {
                     let fault = format!("entry {} cannot be read: {error}", chain.entries + 1);
                     return Ok(Chain { fault: Some(fault), ..chain });
                 }

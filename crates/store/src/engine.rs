@@ -25,6 +25,16 @@ pub(crate) enum Beside {
     Others,
 }
 
+impl Beside {
+    /// What many do beside each other touches a few rows each.
+    fn pace(self) -> sqlite::Pace {
+        match self {
+            Self::Nobody(_) => sqlite::Pace::Slow,
+            Self::Others => sqlite::Pace::Quick,
+        }
+    }
+}
+
 /// A transaction of either engine. Dropped without [`Transaction::commit`], nothing happened.
 pub(crate) enum Transaction {
     Sqlite(sqlite::Transaction),
@@ -66,7 +76,7 @@ impl Engine {
     /// Begins a transaction that writes.
     pub(crate) async fn write(&self, beside: Beside) -> Result<Transaction, StoreError> {
         match self {
-            Self::Sqlite(sqlite) => Ok(Transaction::Sqlite(sqlite.write().await?)),
+            Self::Sqlite(sqlite) => Ok(Transaction::Sqlite(sqlite.write(beside.pace()).await?)),
             Self::Postgres(postgres) => Ok(Transaction::Postgres(postgres.write(beside))),
         }
     }
@@ -90,7 +100,7 @@ impl Engine {
     /// A connection with the right to change the schema.
     pub(crate) async fn owner(&self) -> Result<DatabaseConnection, StoreError> {
         match self {
-            Self::Sqlite(sqlite) => Ok(sqlite.connection().clone()),
+            Self::Sqlite(sqlite) => sqlite.owner().await,
             Self::Postgres(postgres) => postgres.owner().await,
         }
     }
@@ -100,6 +110,14 @@ impl Engine {
         match self {
             Self::Sqlite(sqlite) => sqlite.applied().await,
             Self::Postgres(postgres) => postgres.applied().await,
+        }
+    }
+
+    /// Fails if the database cannot be written although it could be opened.
+    pub(crate) async fn still_writable(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.still_writable().await,
+            Self::Postgres(_) => Ok(()),
         }
     }
 

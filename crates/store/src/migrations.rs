@@ -107,7 +107,7 @@ impl MigrationTrait for Step {
 pub(crate) async fn up(engine: &Engine) -> Result<Vec<String>, StoreError> {
     let before = status(engine).await?;
     if before.iter().all(|step| step.applied) {
-        return still_writable(engine).await.map(|()| Vec::new());
+        return engine.still_writable().await.map(|()| Vec::new());
     }
     let owner = engine.owner().await?;
     let lock = Engine::migration_lock(&owner).await?;
@@ -115,14 +115,6 @@ pub(crate) async fn up(engine: &Engine) -> Result<Vec<String>, StoreError> {
     Migrator::up(&owner, None).await?;
     drop(lock);
     Ok(before.into_iter().filter(|step| !step.applied).map(|step| step.name).collect())
-}
-
-/// SQLite opens a file that it may not write all the same: better told now than by every request.
-async fn still_writable(engine: &Engine) -> Result<(), StoreError> {
-    if let Engine::Sqlite(sqlite) = engine {
-        sqlite.connection().execute_unprepared("DELETE FROM seaql_migrations WHERE FALSE").await?;
-    }
-    Ok(())
 }
 
 /// Takes back the last `steps`, or all.

@@ -1,13 +1,13 @@
 //! A row of either engine, and what reads it.
 
-use crate::{StoreError, postgres};
+use crate::{StoreError, postgres, sqlite};
 pub(crate) use row_derive::FromRow;
-use sea_orm::{QueryResult, TryGetable};
+use rusqlite::types::FromSql;
 use tokio_postgres::types::FromSqlOwned;
 
 /// A row that an engine has given.
 pub(crate) enum Row {
-    Sqlite(QueryResult),
+    Sqlite(sqlite::Row),
     Postgres(postgres::Row),
 }
 
@@ -18,15 +18,15 @@ pub(crate) trait FromRow: Sized {
 }
 
 /// What a column may hold.
-pub(crate) trait Cell: TryGetable + FromSqlOwned {}
+pub(crate) trait Cell: FromSql + FromSqlOwned {}
 
-impl<T: TryGetable + FromSqlOwned> Cell for T {}
+impl<T: FromSql + FromSqlOwned> Cell for T {}
 
 impl Row {
     /// The value of the column `name`.
     pub(crate) fn get<T: Cell>(&self, name: &str) -> Result<T, StoreError> {
         match self {
-            Self::Sqlite(row) => Ok(row.try_get("", name)?),
+            Self::Sqlite(row) => row.get(name),
             Self::Postgres(row) => {
                 row.get(name).map_err(|error| StoreError::unreadable("column", error))
             }

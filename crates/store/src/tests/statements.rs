@@ -19,7 +19,7 @@ pub struct Constant {
 pub type Call = (String, String);
 
 /// Files of the engines: what they run themselves is about roles, locks and the schema.
-const ENGINES: [&str; 4] = ["engine.rs", "sqlite.rs", "postgres.rs", "postgres/"];
+const ENGINES: [&str; 5] = ["engine.rs", "sqlite.rs", "sqlite/", "postgres.rs", "postgres/"];
 
 /// Every text of the engines that does not pass the guard.
 pub fn beside_the_guard() -> Vec<Constant> {

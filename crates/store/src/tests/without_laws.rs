@@ -1,7 +1,10 @@
 //! A database without the walls of its engine, or with a part of them.
 
-use crate::{Store, engine::Engine as Opened, sqlite::Sqlite};
-use sea_orm::{ConnectOptions, Database};
+use crate::{
+    Store,
+    engine::Engine as Opened,
+    sqlite::{self, Sqlite},
+};
 use testkit::{
     database::{Engine, Place, engine},
     peek::Peek,
@@ -45,10 +48,6 @@ END $$";
 pub async fn open(place: &Place, peek: &Peek, laws: Laws) -> Store {
     let opened = match engine() {
         Engine::Sqlite => {
-            let mut options = ConnectOptions::new(place.url());
-            let keys = laws == Laws::All;
-            options.sqlx_logging(false);
-            options.map_sqlx_sqlite_opts(move |sqlite| sqlite.foreign_keys(keys));
             if laws != Laws::All {
                 for trigger in
                     peek.texts("SELECT name FROM sqlite_master WHERE type = 'trigger'").await
@@ -56,7 +55,10 @@ pub async fn open(place: &Place, peek: &Peek, laws: Laws) -> Store {
                     peek.run(&format!("DROP TRIGGER {trigger}"), Vec::new()).await;
                 }
             }
-            Opened::Sqlite(Sqlite::over(Database::connect(options).await.unwrap()))
+            let path = place.url().trim_start_matches("sqlite:").split('?').next().unwrap().into();
+            let opened =
+                sqlite::Place { path, create: false, writes: true, keys: laws == Laws::All };
+            Opened::Sqlite(Sqlite::open_at(opened).await.unwrap())
         }
         Engine::Postgres => {
             if laws != Laws::All {
