@@ -115,6 +115,8 @@ pub const TABLE: &[Row] = &[
     row("DELETE", "/api/files/content/{*path}", Who::Ops),
     row("GET", "/api/files/versions/{*path}", Who::AnyRole),
     row("POST", "/api/files/restore/{*path}", Who::Ops),
+    row("GET", "/api/files/diff/{*path}", Who::AnyRole),
+    row("GET", "/api/overrides", Who::AnyRole),
     row("GET", "/api/config", Who::AnyRole),
     row("GET", "/api/config/{key}", Who::AnyRole),
     row("PUT", "/api/config/{key}", Who::Admin),

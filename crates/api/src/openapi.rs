@@ -28,6 +28,7 @@ use utoipa::{
         (name = "api-keys", description = "Keys for programs."),
         (name = "users", description = "People of the token's organization."),
         (name = "files", description = "Workspace files and their versions."),
+        (name = "overrides", description = "Own files over Global's: what is different, and since when."),
         (name = "config", description = "Configuration values and secrets."),
         (name = "modules", description = "What an import means."),
         (name = "workflows", description = "Functions that can be run."),

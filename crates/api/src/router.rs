@@ -5,9 +5,9 @@ use crate::{
     problem::Problem,
     routes::{
         acting, api_keys, audit, auth, config, console_session, environment, execution_files,
-        execution_logs, executions, file_versions, files, health, isolation, me, modules,
-        organization_removal, organizations, schedules, settings, setup, users, workflow_options,
-        workflow_state, workflows,
+        execution_logs, executions, file_diff, file_versions, files, health, isolation, me,
+        modules, organization_removal, organizations, overrides, schedules, settings, setup, users,
+        workflow_options, workflow_state, workflows,
     },
     state::{ApiState, Vitals},
 };
@@ -93,6 +93,8 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(files::get, files::put, files::delete).layer(large))
         .routes(routes!(file_versions::list))
         .routes(routes!(file_versions::restore))
+        .routes(routes!(file_diff::get))
+        .routes(routes!(overrides::list))
         .routes(routes!(config::list))
         .routes(routes!(config::get, config::put, config::delete).layer(value))
         .routes(routes!(modules::explain))

@@ -129,9 +129,11 @@ const ANY_BELOW: &str = "SELECT path FROM workspace_files
 const INSERT_VERSION: &str = "INSERT INTO workspace_file_versions
     (organization_id, path, version, hash, size, content, message, source, author, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+/// What it began from stays what it was.
 const UPSERT: &str = "INSERT INTO workspace_files
-    (organization_id, path, folded, version, hash, size, source, updated_by, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    (organization_id, path, folded, version, hash, size, source, updated_by, updated_at,
+    base_version, base_hash)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     ON CONFLICT (organization_id, path) DO UPDATE SET
         version = excluded.version, hash = excluded.hash, size = excluded.size,
         source = excluded.source, updated_by = excluded.updated_by,
@@ -162,11 +164,13 @@ impl Scoped {
             let entry = row.entry(Side::of(self.scope()), shadows.is_some())?;
             return Ok(Written { entry, created: false, shadows });
         }
+        let mut base = None;
         if at.is_none() {
             self.check_neighbours(&gate, &write.path).await?;
+            base = self.global_now(&gate, write.path.as_str()).await?;
         }
         let version = self.append_version(&gate, &write, &hash).await?;
-        self.upsert(&gate, &write, &hash, version).await?;
+        self.upsert(&gate, &write, (&hash, version), base).await?;
         workflows::replace(&gate, self.scope(), &write.path, &write.workflows).await?;
         if requirements::is_requirements(&write.path) {
             environment_locks::want(&gate, self.scope(), &hash, count(version)?, write.now).await?;
@@ -297,13 +301,30 @@ impl Scoped {
         Ok(version)
     }
 
+    /// The global file that a new file of this organization begins to override.
+    async fn global_now(
+        &self,
+        gate: &Tenant<'_>,
+        path: &str,
+    ) -> Result<Option<Shadowed>, StoreError> {
+        let hidden = match self.scope() {
+            Scope::Global => None,
+            Scope::Organization(_) => {
+                gate.one::<Row, 2>(ONE, [Scope::Global.column().into(), path.into()]).await?
+            }
+        };
+        hidden.map(|row| row.shadowed()).transpose()
+    }
+
     async fn upsert(
         &self,
         gate: &Tenant<'_>,
         write: &WriteFile<'_>,
-        hash: &str,
-        version: i64,
+        (hash, version): (&str, i64),
+        base: Option<Shadowed>,
     ) -> Result<(), StoreError> {
+        let (base_version, base_hash) =
+            base.map(|base| (i64::from(base.version), base.hash)).unzip();
         let values = [
             self.scope().column().into(),
             write.path.as_str().into(),
@@ -314,6 +335,8 @@ impl Scoped {
             write.source.into(),
             self.access().actor().label().into(),
             write.now.0.into(),
+            base_version.into(),
+            base_hash.into(),
         ];
         gate.run_with_next(UPSERT, values).await
     }

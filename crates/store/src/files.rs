@@ -123,7 +123,7 @@ impl Row {
         })
     }
 
-    fn shadowed(&self) -> Result<Shadowed, StoreError> {
+    pub(crate) fn shadowed(&self) -> Result<Shadowed, StoreError> {
         Ok(Shadowed { version: count(self.version)?, hash: self.hash.clone() })
     }
 }

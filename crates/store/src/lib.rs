@@ -22,6 +22,7 @@ mod error;
 mod execution_files;
 mod execution_logs;
 mod executions;
+mod file_contents;
 mod file_index;
 mod file_versions;
 mod file_writes;
@@ -37,6 +38,7 @@ mod modules;
 mod moving;
 mod news;
 mod organizations;
+mod overrides;
 mod postgres;
 mod purge;
 mod queue;
@@ -73,6 +75,7 @@ pub use error::StoreError;
 pub use execution_files::{ExecutionFile, MAX_EXECUTION_FILE, NewExecutionFile};
 pub use execution_logs::NumberedLine;
 pub use executions::{Execution, ExecutionSummary, ListExecutions};
+pub use file_contents::NamedContent;
 pub use file_index::{FileIndex, IndexedFile};
 pub use file_versions::FileVersion;
 pub use file_writes::{DeleteFileError, Precondition, WriteFile, WriteFileError, Written};
@@ -92,6 +95,7 @@ pub use organizations::{
     CreateOrganizationError, DeleteOrganizationError, NewOrganization, Organization,
     OrganizationChange, OrganizationStatus,
 };
+pub use overrides::{FileState, ListOverrides, OverrideEntry};
 pub use purge::{PurgeError, STATEMENTS as PURGE_STATEMENTS};
 pub use queue::{
     Back, Beat, Claim, Claimed, ClaimedEntry, Ended, Finished, JobRefusal, Lease, Refused, Rescued,

@@ -16,6 +16,7 @@ mod m0009_schedules;
 mod m0010_imports;
 mod m0011_sdk;
 mod m0012_environments;
+mod m0013_overrides;
 
 use crate::{StoreError, engine::Engine};
 use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             m0010_imports::STEP,
             m0011_sdk::STEP,
             m0012_environments::STEP,
+            m0013_overrides::STEP,
         ];
         steps.into_iter().map(|step| Box::new(step) as Box<dyn MigrationTrait>).collect()
     }

@@ -21,6 +21,7 @@ mod metrics;
 mod modules;
 mod openapi;
 mod organizations;
+mod overrides;
 mod schedules;
 mod sdk;
 mod settings;

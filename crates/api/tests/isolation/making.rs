@@ -38,6 +38,7 @@ impl Stage {
                 key
             }
             Thing::File => self.file(owner, n, Vec::new()).await,
+            Thing::Override => self.overriding(owner, n).await,
             Thing::Module => module(&self.file(owner, n, Vec::new()).await),
             Thing::Workflow => self.workflow(owner, n, json!({})).await,
             Thing::Scheduled => self.workflow(owner, n, json!({"schedule": "0 7 * * *"})).await,
@@ -62,7 +63,7 @@ impl Stage {
             }
             Thing::Email => email(n, NOBODY),
             Thing::IdempotencyKey => format!("k{n:05}{NOBODY}"),
-            Thing::File => path(n, NOBODY),
+            Thing::File | Thing::Override => path(n, NOBODY),
             Thing::Module => module(&path(n, NOBODY)),
             Thing::ConfigKey => key(n, NOBODY),
             Thing::Workflow | Thing::Scheduled | Thing::Running => format!("w{n:05}{NOBODY}"),
@@ -80,6 +81,7 @@ impl Stage {
             Thing::Workflow,
             Thing::Scheduled,
             Thing::ConfigKey,
+            Thing::Override,
         ];
         for thing in lists {
             for _ in 0..3 {
@@ -130,12 +132,26 @@ impl Stage {
     }
 
     async fn file(&self, owner: Scope, n: u32, workflows: Vec<Workflow>) -> String {
+        let path = path(n, self.shared_mark(owner));
+        self.write(owner, &path, workflows).await;
+        path
+    }
+
+    /// Global's file, and over it the owner's.
+    async fn overriding(&self, owner: Scope, n: u32) -> String {
+        let path = self.file(Scope::Global, n, Vec::new()).await;
+        if owner != Scope::Global {
+            self.write(owner, &path, Vec::new()).await;
+        }
+        path
+    }
+
+    async fn write(&self, owner: Scope, path: &str, workflows: Vec<Workflow>) {
         let mark = self.shared_mark(owner);
-        let path = path(n, mark);
         for version in 1..=2 {
             let content = format!("# {mark} {version}\n");
             let write = WriteFile {
-                path: FilePath::parse(&path).unwrap(),
+                path: FilePath::parse(path).unwrap(),
                 content: content.as_bytes(),
                 message: Some(format!("why {mark}")),
                 source: "operator",
@@ -145,7 +161,6 @@ impl Stage {
             };
             self.scoped(owner, mark).write_file(write).await.unwrap();
         }
-        path
     }
 
     /// Every second one is a secret.

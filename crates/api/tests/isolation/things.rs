@@ -14,6 +14,8 @@ pub enum Thing {
     Execution,
     IdempotencyKey,
     File,
+    /// A file that Global has too.
+    Override,
     Module,
     ConfigKey,
     Workflow,
@@ -32,8 +34,8 @@ pub enum Thing {
 impl Thing {
     /// Whether everybody may read those of Global.
     pub fn is_shared(self) -> bool {
-        use Thing::{ConfigKey, File, Module, Running, Scheduled, Workflow};
-        matches!(self, File | Module | Workflow | Scheduled | Running | ConfigKey)
+        use Thing::{ConfigKey, File, Module, Override, Running, Scheduled, Workflow};
+        matches!(self, File | Override | Module | Workflow | Scheduled | Running | ConfigKey)
     }
 
     /// Whether it names an organization itself, which the provider's admins may see.
@@ -85,6 +87,10 @@ const TABLE: &[(&str, &str, Entry)] = &[
     ("/api/users", "/email", Is(Thing::Email)),
     ("/api/users", "/name", Text("A name")),
     ("/api/users", "/password", Text(crate::common::PASSWORD)),
+    ("/api/files/diff/", "path", Is(Thing::Override)),
+    ("/api/files/diff/", "from", Text("global")),
+    ("/api/files/diff/", "to", Text("own")),
+    ("/api/overrides", "prefix", Is(Thing::Override)),
     ("/api/files/", "path", Is(Thing::File)),
     ("/api/files", "prefix", Is(Thing::File)),
     ("/api/files/", "/content", Text("bWFyaw==")),

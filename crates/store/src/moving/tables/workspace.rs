@@ -77,18 +77,20 @@ pub(super) const TABLES: &[Table] = &[
             text("source"),
             text("updated_by"),
             int("updated_at"),
+            int("base_version"),
+            text("base_hash"),
         ],
         key: &["path"],
         rows: SMALL,
         when: When::Early,
         travels: true,
         count: "SELECT COUNT(*) AS rows FROM workspace_files WHERE organization_id = $1",
-        page: "SELECT path, folded, version, hash, size, source, updated_by, updated_at FROM
-            workspace_files WHERE organization_id = $1 AND path > $2 ORDER BY
-            path LIMIT $3",
+        page: "SELECT path, folded, version, hash, size, source, updated_by, updated_at,
+            base_version, base_hash FROM workspace_files WHERE organization_id = $1 AND path > $2
+            ORDER BY path LIMIT $3",
         insert: "INSERT INTO workspace_files (organization_id, path, folded, version, hash, size,
-            source, updated_by, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7,
-            $8, $9)",
+            source, updated_by, updated_at, base_version, base_hash) VALUES ($1, $2, $3, $4, $5,
+            $6, $7, $8, $9, $10, $11)",
     },
     Table {
         name: "environment_locks",

@@ -1,0 +1,44 @@
+//! Overrides: what of Global each one began from, and which of Global's files are held.
+
+use super::Step;
+
+/// - `workspace_files.base_version` and `base_hash` say which of Global's versions was current when
+///   the organization's file began. The hash tells whether it is still that content: an
+///   organization can have come from another instance.
+/// - What is there already began from the version that was current when the first of its versions
+///   since the last deletion was written.
+pub(super) const STEP: Step = Step {
+    name: "m0013_overrides",
+    up: &[
+        "ALTER TABLE workspace_files ADD COLUMN base_version bigint",
+        "ALTER TABLE workspace_files ADD COLUMN base_hash text",
+        "UPDATE workspace_files SET base_version = (
+            SELECT MAX(theirs.version) FROM workspace_file_versions AS theirs
+            WHERE theirs.organization_id = (SELECT id FROM organizations WHERE slug = 'global')
+                AND theirs.path = workspace_files.path
+                AND theirs.created_at <= (
+                    SELECT MIN(ours.created_at) FROM workspace_file_versions AS ours
+                    WHERE ours.organization_id = workspace_files.organization_id
+                        AND ours.path = workspace_files.path
+                        AND ours.version > COALESCE((
+                            SELECT MAX(gone.version) FROM workspace_file_versions AS gone
+                            WHERE gone.organization_id = workspace_files.organization_id
+                                AND gone.path = workspace_files.path AND gone.hash IS NULL), 0)))
+            WHERE organization_id <> (SELECT id FROM organizations WHERE slug = 'global')",
+        "UPDATE workspace_files SET base_hash = (
+            SELECT theirs.hash FROM workspace_file_versions AS theirs
+            WHERE theirs.organization_id = (SELECT id FROM organizations WHERE slug = 'global')
+                AND theirs.path = workspace_files.path
+                AND theirs.version = workspace_files.base_version)
+            WHERE base_version IS NOT NULL",
+        "UPDATE workspace_files SET base_version = NULL WHERE base_hash IS NULL",
+    ],
+    down: &[
+        "ALTER TABLE workspace_files DROP COLUMN base_hash",
+        "ALTER TABLE workspace_files DROP COLUMN base_version",
+    ],
+    tenant_tables: &[],
+    append_only: &[],
+    rewrites: &["workspace_files", "workspace_file_versions", "organizations"],
+    seeds: Vec::new,
+};
