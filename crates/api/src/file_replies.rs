@@ -47,7 +47,7 @@ impl From<FileEntry> for EntryReply {
             hash: entry.hash,
             size: entry.size,
             overrides: entry.overrides,
-            pinned: false,
+            pinned: entry.pinned,
             source: entry.source,
             updated_at: entry.updated_at,
             updated_by: entry.updated_by,
@@ -96,7 +96,7 @@ impl From<File> for FileReply {
             encoding,
             content,
             overrides: shadows.map(Into::into),
-            pinned: false,
+            pinned: entry.pinned,
             source: entry.source,
         }
     }
@@ -154,7 +154,7 @@ pub fn written(written: Written, remarks: Vec<analysis::Diagnostic>) -> Response
         hash: entry.hash,
         size: entry.size,
         overrides: shadows.map(Into::into),
-        pinned: false,
+        pinned: entry.pinned,
         source: entry.source,
         updated_at: entry.updated_at,
         updated_by: entry.updated_by,

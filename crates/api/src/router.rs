@@ -6,8 +6,8 @@ use crate::{
     routes::{
         acting, api_keys, audit, auth, config, console_session, environment, execution_files,
         execution_logs, executions, file_diff, file_versions, files, health, isolation, me,
-        modules, organization_removal, organizations, overrides, schedules, settings, setup, users,
-        workflow_options, workflow_state, workflows,
+        modules, organization_removal, organizations, overrides, pins, schedules, settings, setup,
+        users, workflow_options, workflow_state, workflows,
     },
     state::{ApiState, Vitals},
 };
@@ -95,6 +95,8 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(file_versions::restore))
         .routes(routes!(file_diff::get))
         .routes(routes!(overrides::list))
+        .routes(routes!(pins::list))
+        .routes(routes!(pins::pin, pins::unpin))
         .routes(routes!(config::list))
         .routes(routes!(config::get, config::put, config::delete).layer(value))
         .routes(routes!(modules::explain))

@@ -1,5 +1,5 @@
-//! The cascade: an organization's own wins over Global's. The one rule for imports, files,
-//! workflows and explain.
+//! The cascade: an organization's own wins over Global's, and of Global's a version that it holds
+//! wins over the present one. The one rule for imports, files, workflows and explain.
 //!
 //! The same decision is taken once more in Python, by `bifrost_runtime.module_index`, because a
 //! child looks its modules up itself; `python/tests/fixtures/cascade.json` holds the two equal.
@@ -74,11 +74,40 @@ pub fn resolve_module<T>(own: Offer<T>, global: Offer<T>) -> Resolution<T> {
     }
 }
 
+/// What Global offers to an organization that holds some of its files: a file that is held stands
+/// where Global's would, whatever form Global has by now.
+pub fn held<T>(pinned: Offer<T>, global: Offer<T>) -> Offer<T> {
+    let directory = pinned.directory || global.directory;
+    let holds = pinned.package.is_some() || pinned.module.is_some();
+    let offer = if holds { pinned } else { global };
+    Offer { directory, ..offer }
+}
+
+/// What an organization sees of one module name, in the order in which it is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offers<T> {
+    /// The organization's own.
+    pub own: Offer<T>,
+    /// Global's files that the organization holds at a version.
+    pub pinned: Offer<T>,
+    /// Global's as they are.
+    pub global: Offer<T>,
+}
+
+impl<T> Offers<T> {
+    /// What the name means.
+    pub fn resolve(self) -> Resolution<T> {
+        resolve_module(self.own, held(self.pinned, self.global))
+    }
+}
+
 /// A file that could have been a module, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate<T> {
     /// Whose.
     pub side: Side,
+    /// Whether the organization holds this version of Global's file.
+    pub pinned: bool,
     /// What it would be.
     pub form: Form,
     /// The path, a directory for a namespace.
@@ -102,54 +131,67 @@ impl<T> Resolution<T> {
 /// All candidates for `name` in the order in which they are asked, with the reason for each.
 /// `hidden` says that a name above it is a plain module.
 ///
-/// The winner is the chosen one: this calls [`resolve_module`] and only words its decision.
-pub fn explain<T: Clone + PartialEq>(
-    name: &ModuleName,
-    own: &Offer<T>,
-    global: &Offer<T>,
-    hidden: bool,
-) -> Vec<Candidate<T>> {
+/// The winner is the chosen one: this asks [`Offers::resolve`] and only words its decision.
+pub fn explain<T: Clone>(name: &ModuleName, offers: &Offers<T>, hidden: bool) -> Vec<Candidate<T>> {
     let resolution = match hidden {
         true => Resolution::None,
-        false => resolve_module(own.clone(), global.clone()),
+        false => offers.clone().resolve(),
     };
-    [(Side::Own, own), (Side::Global, global)]
+    let holds = offers.pinned.clone().file().is_some();
+    let [own, pinned, global] = [
+        (Side::Own, false, &offers.own),
+        (Side::Global, true, &offers.pinned),
+        (Side::Global, false, &offers.global),
+    ];
+    [own, pinned, global]
         .into_iter()
-        .flat_map(|(side, offer)| candidates(name, side, offer))
-        .map(|candidate| judge(candidate, &resolution))
+        .flat_map(|(side, pinned, offer)| candidates(name, (side, pinned), offer))
+        .map(|candidate| judge(candidate, &resolution, holds))
         .collect()
 }
 
 fn candidates<T: Clone>(
     name: &ModuleName,
-    side: Side,
+    (side, pinned): (Side, bool),
     offer: &Offer<T>,
 ) -> impl Iterator<Item = Candidate<T>> {
     let places = name.places();
-    let candidate =
-        move |form, path, file| Candidate { side, form, path, file, chosen: false, reason: "" };
     let package = offer.package.clone().map(|file| (Form::Package, places.package, Some(file)));
     let module = offer.module.clone().map(|file| (Form::Module, places.module, Some(file)));
     let namespace =
         (offer.directory && package.is_none()).then_some((Form::Namespace, places.directory, None));
-    [package, module, namespace]
-        .into_iter()
-        .flatten()
-        .map(move |(form, path, file)| candidate(form, path, file))
+    [package, module, namespace].into_iter().flatten().map(move |(form, path, file)| Candidate {
+        side,
+        pinned,
+        form,
+        path,
+        file,
+        chosen: false,
+        reason: "",
+    })
 }
 
-fn judge<T: PartialEq>(mut candidate: Candidate<T>, resolution: &Resolution<T>) -> Candidate<T> {
+/// `holds` says that the organization holds a file of Global that the name could be.
+fn judge<T>(mut candidate: Candidate<T>, resolution: &Resolution<T>, holds: bool) -> Candidate<T> {
+    let same_layer = |side: Side| match side {
+        Side::Own => candidate.side == Side::Own,
+        Side::Global => candidate.side == Side::Global && candidate.pinned == holds,
+    };
     let (chosen, reason) = match resolution {
-        Resolution::File { side, form, .. } if *side == candidate.side => {
+        Resolution::File { side, form, .. } if same_layer(*side) => {
             match (*form == candidate.form, candidate.form) {
                 (true, _) if *side == Side::Own => (true, "the organization's own file wins"),
+                (true, _) if candidate.pinned => (true, "the organization holds this version"),
                 (true, _) => (true, "the organization has no file of this name"),
                 (false, Form::Namespace) => (false, "a directory never hides a file"),
                 (false, _) => (false, "a package hides a module of the same name"),
             }
         }
         Resolution::File { side: Side::Own, .. } => (false, "the organization's own file wins"),
-        Resolution::File { .. } => (false, "a directory never hides a file"),
+        Resolution::File { .. } if candidate.form == Form::Namespace => {
+            (false, "a directory never hides a file")
+        }
+        Resolution::File { .. } => (false, "the organization holds another version"),
         Resolution::Namespace => (true, "a namespace package over both scopes"),
         Resolution::None => (false, "a name above it is a plain module, which has no submodules"),
     };

@@ -7,8 +7,8 @@ use domain::{
 };
 use std::{collections::HashMap, sync::Arc};
 use store::{
-    DeleteFileError, ListFiles, Precondition, Revealed, Scoped, Store, StoreError, View, WriteFile,
-    WriteFileError,
+    DeleteFileError, IndexedFile, ListFiles, Precondition, Revealed, Scoped, Store, StoreError,
+    View, WriteFile, WriteFileError,
 };
 
 /// Files asked for in one page of a list.
@@ -29,6 +29,8 @@ pub(crate) struct Index {
     pub generation: i64,
     /// In the order of their paths.
     pub files: Arc<[File]>,
+    /// Global's files that the scope holds at these versions, in the same order.
+    pub pinned: Vec<File>,
 }
 
 /// Why the store did not do it.
@@ -67,14 +69,25 @@ impl Sources {
     /// believed nothing but contents that this index names by their hashes.
     pub(crate) async fn index(&self, access: &Access, owner: Scope) -> Result<Index, SourceError> {
         let index = self.store.scoped(access).file_index(owner).await?;
-        let files = index.files.into_iter().map(|file| {
-            let mut hash = [0; 32];
-            hex::decode_to_slice(&file.hash, &mut hash)
-                .map_err(|_| SourceError::Odd(format!("hash `{}`", file.hash)))?;
-            Ok(File { path: file.path, version: file.version, hash, size: file.size })
-        });
-        let files = files.collect::<Result<_, SourceError>>()?;
-        Ok(Index { generation: index.generation, files })
+        let files = index.files.into_iter().map(read).collect::<Result<_, SourceError>>()?;
+        let pinned = index.pinned.into_iter().map(read).collect::<Result<_, SourceError>>()?;
+        Ok(Index { generation: index.generation, files, pinned })
+    }
+
+    /// The contents of these files of Global, at versions that an organization holds, by path. The
+    /// cache has a file's present version only, so it is not asked.
+    pub(crate) async fn held_contents(
+        &self,
+        access: &Access,
+        wanted: &[&File],
+    ) -> Result<HashMap<String, Vec<u8>>, SourceError> {
+        let mut contents = HashMap::new();
+        for some in batches(wanted) {
+            let asked: Vec<_> = some.iter().map(|file| (file.path.clone(), file.version)).collect();
+            let read = self.store.scoped(access).contents(Scope::Global, &asked).await?;
+            contents.extend(read.into_iter().map(|(path, _, bytes)| (path, bytes)));
+        }
+        Ok(contents)
     }
 
     /// The contents of these files of `owner`'s index, by path: from the cache where it has them,
@@ -206,6 +219,13 @@ impl Sources {
             Err(refusal) => Err(SourceError::Refused(refusal.to_string())),
         }
     }
+}
+
+fn read(file: IndexedFile) -> Result<File, SourceError> {
+    let mut hash = [0; 32];
+    hex::decode_to_slice(&file.hash, &mut hash)
+        .map_err(|_| SourceError::Odd(format!("hash `{}`", file.hash)))?;
+    Ok(File { path: file.path, version: file.version, hash, size: file.size })
 }
 
 /// Parts of `files` that are read at a time.

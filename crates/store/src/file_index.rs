@@ -14,6 +14,8 @@ pub struct FileIndex {
     pub generation: i64,
     /// By path.
     pub files: Vec<IndexedFile>,
+    /// Global's files that the scope holds at these versions, by path.
+    pub pinned: Vec<IndexedFile>,
 }
 
 /// One file of an index.
@@ -45,6 +47,8 @@ struct Row {
 const GENERATION: &str = "SELECT generation FROM organizations WHERE id = $1";
 const INDEX: &str = "SELECT path, version, hash, size FROM workspace_files
     WHERE organization_id = $1 ORDER BY path";
+const PINNED: &str = "SELECT path, version, hash, size FROM file_pins
+    WHERE organization_id = $1 ORDER BY path";
 
 impl Scoped {
     /// The files of `owner`, which is the asking scope or Global.
@@ -53,17 +57,13 @@ impl Scoped {
         let snapshot = self.snapshot().await?;
         let key = || [owner.column().into()];
         let generation = snapshot.gate().one::<Generation, 1>(GENERATION, key()).await?;
-        let rows = snapshot.gate().all::<Row, 1>(INDEX, key()).await?;
-        let files = rows.into_iter().map(|row| {
-            Ok(IndexedFile {
-                path: row.path,
-                version: count(row.version)?,
-                hash: row.hash,
-                size: row.size.unsigned_abs(),
-            })
-        });
-        let files = files.collect::<Result<_, StoreError>>()?;
-        Ok(FileIndex { generation: generation.map_or(0, |row| row.generation), files })
+        let own = indexed(snapshot.gate().all::<Row, 1>(INDEX, key()).await?)?;
+        let pinned = match owner {
+            Scope::Global => Vec::new(),
+            Scope::Organization(_) => indexed(snapshot.gate().all::<Row, 1>(PINNED, key()).await?)?,
+        };
+        let generation = generation.map_or(0, |row| row.generation);
+        Ok(FileIndex { generation, files: own, pinned })
     }
 
     /// The contents of some versions of `owner`'s files, in the order asked; versions never
@@ -85,4 +85,12 @@ impl Scoped {
         });
         contents.collect()
     }
+}
+
+fn indexed(rows: Vec<Row>) -> Result<Vec<IndexedFile>, StoreError> {
+    let file = |row: Row| {
+        let (version, size) = (count(row.version)?, row.size.unsigned_abs());
+        Ok(IndexedFile { path: row.path, version, hash: row.hash, size })
+    };
+    rows.into_iter().map(file).collect()
 }

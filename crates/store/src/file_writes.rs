@@ -6,6 +6,7 @@ use crate::{
     environment_locks,
     files::{ONE, Row, count, parse_path, prefix_range},
     gate::Gate,
+    pins,
     row::FromRow,
     schedule_checks, workflows,
 };
@@ -164,10 +165,14 @@ impl Scoped {
             let entry = row.entry(Side::of(self.scope()), shadows.is_some())?;
             return Ok(Written { entry, created: false, shadows });
         }
-        let mut base = None;
+        let (mut base, mut unpinned) = (None, None);
         if at.is_none() {
             self.check_neighbours(&gate, &write.path).await?;
-            base = self.global_now(&gate, write.path.as_str()).await?;
+            unpinned = pins::let_go(&gate, self.scope(), &write.path).await?;
+            base = match unpinned.clone() {
+                Some((version, hash)) => Some(Shadowed { version, hash }),
+                None => self.global_now(&gate, write.path.as_str()).await?,
+            };
         }
         let version = self.append_version(&gate, &write, &hash).await?;
         self.upsert(&gate, &write, (&hash, version), base).await?;
@@ -175,12 +180,15 @@ impl Scoped {
         if requirements::is_requirements(&write.path) {
             environment_locks::want(&gate, self.scope(), &hash, count(version)?, write.now).await?;
         }
-        let event = Event::done("file.write", write.path.as_str())
-            .with(json!({ "version": version, "hash": hash, "source": write.source }));
+        let mut detail = json!({ "version": version, "hash": hash, "source": write.source });
+        if let Some((version, _)) = unpinned {
+            detail["unpinned"] = version.into();
+        }
+        let event = Event::done("file.write", write.path.as_str()).with(detail);
         transaction.audit(self.scope(), self.access().actor(), event, write.now).await?;
         let scheduled = write.workflows.iter().any(Schedule::is_in);
         self.look_at_schedules(&gate, &write.path, scheduled, write.now).await?;
-        self.raise_generation(transaction).await?;
+        raise_generation(transaction, self.scope()).await?;
         let shadows = self.shadowed(write.path.as_str()).await?;
         let entry = self.entry_of(&write, hash, version, shadows.is_some())?;
         Ok(Written { entry, created: at.is_none(), shadows })
@@ -225,7 +233,7 @@ impl Scoped {
             .with(json!({ "version": current.version + 1 }));
         transaction.audit(self.scope(), self.access().actor(), event, now).await?;
         self.look_at_schedules(&gate, path, false, now).await?;
-        self.raise_generation(transaction).await?;
+        raise_generation(transaction, self.scope()).await?;
         Ok(())
     }
 
@@ -273,7 +281,11 @@ impl Scoped {
                 return Err(WriteFileError::ParentIsFile(file.path));
             }
         }
-        Ok(())
+        match pins::in_the_way(gate, self.scope(), path).await? {
+            Some((_, false)) => Err(WriteFileError::IsDirectory(path.clone())),
+            Some((file, true)) => Err(WriteFileError::ParentIsFile(file.into())),
+            None => Ok(()),
+        }
     }
 
     async fn append_version(
@@ -341,14 +353,6 @@ impl Scoped {
         gate.run_with_next(UPSERT, values).await
     }
 
-    /// The last statement of every change: whoever claims work after the commit sees it.
-    async fn raise_generation(&self, transaction: Write<'_>) -> Result<(), StoreError> {
-        let owner = self.scope();
-        let gate = transaction.tenant(owner);
-        gate.run_with_next(NEXT_GENERATION, [owner.column().into()]).await?;
-        transaction.commit().await
-    }
-
     fn entry_of(
         &self,
         write: &WriteFile<'_>,
@@ -363,11 +367,22 @@ impl Scoped {
             hash,
             size: write.content.len() as u64,
             overrides,
+            pinned: false,
             source: write.source.to_owned(),
             updated_at: write.now,
             updated_by: self.access().actor().label(),
         })
     }
+}
+
+/// The last statement of every change: whoever claims work after the commit sees it.
+pub(crate) async fn raise_generation(
+    transaction: Write<'_>,
+    owner: Scope,
+) -> Result<(), StoreError> {
+    let gate = transaction.tenant(owner);
+    gate.run_with_next(NEXT_GENERATION, [owner.column().into()]).await?;
+    transaction.commit().await
 }
 
 fn size(content: &[u8]) -> i64 {

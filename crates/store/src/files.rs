@@ -1,7 +1,8 @@
-//! Reading workspace files through the cascade.
+//! Reading workspace files through the cascade: the organization's own, what it holds, Global's.
 
 use crate::{Scoped, StoreError, row::FromRow, sides};
 use domain::{FilePath, Scope, Timestamp, cascade::resolve, scope::Side};
+use std::collections::BTreeMap;
 
 /// Which files somebody wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct FileEntry {
     pub size: u64,
     /// Whether this is the organization's and Global has the same path.
     pub overrides: bool,
+    /// Whether this is Global's at a version that the organization holds.
+    pub pinned: bool,
     /// What wrote it: `api`, `sdk`, `operator`, …
     pub source: String,
     /// When.
@@ -87,6 +90,11 @@ pub(crate) struct Content {
 }
 
 #[derive(FromRow)]
+struct Held {
+    version: i64,
+}
+
+#[derive(FromRow)]
 struct OldVersion {
     hash: Option<String>,
     size: i64,
@@ -104,6 +112,14 @@ const PAGE: &str = "SELECT path, version, hash, size, source, updated_by, update
     ORDER BY path LIMIT $5";
 pub(crate) const CONTENT: &str = "SELECT content FROM workspace_file_versions
     WHERE organization_id = $1 AND path = $2 AND version = $3";
+const PINNED: &str = "SELECT version FROM file_pins WHERE organization_id = $1 AND path = $2";
+/// What is held, as it was written.
+const PINNED_PAGE: &str = "SELECT pin.path, pin.version, pin.hash, pin.size, theirs.source,
+    theirs.author AS updated_by, theirs.created_at AS updated_at FROM file_pins AS pin
+    JOIN workspace_file_versions AS theirs ON theirs.organization_id = $2
+        AND theirs.path = pin.path AND theirs.version = pin.version
+    WHERE pin.organization_id = $1 AND pin.path >= $3 AND pin.path < $4 AND pin.path > $5
+    ORDER BY pin.path LIMIT $6";
 const OLD_VERSION: &str = "SELECT hash, size, content, source, author, created_at
     FROM workspace_file_versions
     WHERE organization_id = $1 AND path = $2 AND version = $3";
@@ -117,6 +133,7 @@ impl Row {
             hash: self.hash,
             size: self.size.unsigned_abs(),
             overrides,
+            pinned: false,
             source: self.source,
             updated_at: Timestamp(self.updated_at),
             updated_by: self.updated_by,
@@ -149,16 +166,25 @@ impl Scoped {
         let scopes = self.scopes(list.view);
         let own = self.page(scopes.own, &list).await?;
         let global = self.page(scopes.global, &list).await?;
-        let page = sides::pair(own, global, |row| &row.path).into_values();
-        let page = page.take(list.limit as usize);
+        let owner = scopes.own.filter(|_| scopes.global.is_some());
+        let held = self.pinned_page(owner, &list).await?;
+        let mut held: BTreeMap<_, _> =
+            held.into_iter().map(|row| (row.path.clone(), row)).collect();
+        let mut page = sides::pair(own, global, |row| &row.path);
+        for path in held.keys() {
+            page.entry(path.clone()).or_insert((None, None));
+        }
+        let page = page.into_iter().take(list.limit as usize);
         let mut entries = Vec::with_capacity(page.len());
-        for (own, global) in page {
+        for (path, (own, global)) in page {
+            let held = held.remove(&path);
             let mut overrides = own.is_some() && global.is_some();
             if let (View::Own, Some(own)) = (list.view, &own) {
                 overrides = self.shadowed(&own.path).await?.is_some();
             }
-            if let Some((side, row)) = resolve(own, global) {
-                entries.push(row.entry(side, overrides)?);
+            let pinned = own.is_none() && held.is_some();
+            if let Some((side, row)) = resolve(own, held.or(global)) {
+                entries.push(FileEntry { pinned, ..row.entry(side, overrides)? });
             }
         }
         Ok(entries)
@@ -174,8 +200,19 @@ impl Scoped {
         let scopes = self.scopes(view);
         let own = self.row(scopes.own, path.as_str()).await?;
         let global = self.row(scopes.global, path.as_str()).await?;
+        let held = match (scopes.own, scopes.global, &own) {
+            (Some(owner), Some(_), None) => self.held_version(owner, path).await?,
+            _ => None,
+        };
+        if let (Some(number), true) = (held, version.is_none_or(|version| Some(version) == held)) {
+            let found = self.old_version(Scope::Global, path, number, false, None).await?;
+            return Ok(
+                found.map(|file| File { entry: FileEntry { pinned: true, ..file.entry }, ..file })
+            );
+        }
         let side = match resolve(own.as_ref(), global.as_ref()) {
             Some((side, _)) => side,
+            None if held.is_some() => Side::Global,
             // A deleted file still has its versions; they belong to the view's first scope.
             None if version.is_some() && scopes.own.is_some() => Side::Own,
             None if version.is_some() => Side::Global,
@@ -210,6 +247,32 @@ impl Scoped {
             Scope::Organization(_) => self.row(Some(Scope::Global), path).await?,
         };
         hidden.map(|row| row.shadowed()).transpose()
+    }
+
+    /// The version of Global's file that `owner` holds.
+    async fn held_version(&self, owner: Scope, path: &FilePath) -> Result<Option<u32>, StoreError> {
+        let key = [owner.column().into(), path.as_str().into()];
+        let held = self.gate().one::<Held, 2>(PINNED, key).await?;
+        held.map(|row| count(row.version)).transpose()
+    }
+
+    /// What `owner` holds of a page, if the view shows that.
+    async fn pinned_page(
+        &self,
+        owner: Option<Scope>,
+        list: &ListFiles,
+    ) -> Result<Vec<Row>, StoreError> {
+        let Some(owner) = owner else { return Ok(Vec::new()) };
+        let (from, to) = prefix_range(&list.prefix);
+        let values = [
+            owner.column().into(),
+            Scope::Global.column().into(),
+            from.into(),
+            to.into(),
+            list.after.clone().unwrap_or_default().into(),
+            i64::from(list.limit).into(),
+        ];
+        self.gate().all(PINNED_PAGE, values).await
     }
 
     async fn page(&self, owner: Option<Scope>, list: &ListFiles) -> Result<Vec<Row>, StoreError> {
@@ -262,6 +325,7 @@ impl Scoped {
             hash,
             size: row.size.unsigned_abs(),
             overrides,
+            pinned: false,
             source: row.source,
             updated_at: Timestamp(row.created_at),
             updated_by: row.author,

@@ -39,6 +39,7 @@ mod moving;
 mod news;
 mod organizations;
 mod overrides;
+mod pins;
 mod postgres;
 mod purge;
 mod queue;
@@ -96,6 +97,7 @@ pub use organizations::{
     OrganizationChange, OrganizationStatus,
 };
 pub use overrides::{FileState, ListOverrides, OverrideEntry};
+pub use pins::{PinEntry, PinError, PinFile};
 pub use purge::{PurgeError, STATEMENTS as PURGE_STATEMENTS};
 pub use queue::{
     Back, Beat, Claim, Claimed, ClaimedEntry, Ended, Finished, JobRefusal, Lease, Refused, Rescued,

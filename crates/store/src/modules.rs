@@ -8,7 +8,7 @@ use crate::{
 };
 use domain::{
     ModuleName, Scope,
-    cascade::{Offer, resolve_module},
+    cascade::{self, Offer},
 };
 use uuid::Uuid;
 
@@ -19,15 +19,15 @@ pub struct ModuleFile {
     pub version: u32,
     /// SHA-256 of the content, in hex.
     pub hash: String,
+    /// Whether it is Global's at a version that the organization holds.
+    pub pinned: bool,
 }
 
 /// What the asking organization and Global offer for one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offers {
-    /// The organization's own; nothing when Global itself asks.
-    pub own: Offer<ModuleFile>,
-    /// Global's.
-    pub global: Offer<ModuleFile>,
+    /// By whose they are; nothing but Global's when Global itself asks.
+    pub files: cascade::Offers<ModuleFile>,
     /// Whether a name above is a plain module, so that nothing of this can be imported.
     pub hidden: bool,
 }
@@ -38,6 +38,7 @@ struct Row {
     path: String,
     version: i64,
     hash: String,
+    pinned: bool,
 }
 
 #[derive(FromRow)]
@@ -46,9 +47,13 @@ struct Owner {
     organization_id: Uuid,
 }
 
-const FILES: &str = "SELECT organization_id, path, version, hash FROM workspace_files
-    WHERE organization_id IN ($1, $2) AND path IN ($3, $4)";
+const FILES: &str = "SELECT organization_id, path, version, hash, FALSE AS pinned
+    FROM workspace_files WHERE organization_id IN ($1, $2) AND path IN ($3, $4)
+    UNION ALL SELECT organization_id, path, version, hash, TRUE AS pinned
+    FROM file_pins WHERE organization_id = $1 AND path IN ($3, $4)";
 const ANY_BELOW: &str = "SELECT organization_id FROM workspace_files
+    WHERE organization_id = $1 AND path >= $2 AND path < $3 LIMIT 1";
+const ANY_PINNED_BELOW: &str = "SELECT organization_id FROM file_pins
     WHERE organization_id = $1 AND path >= $2 AND path < $3 LIMIT 1";
 
 impl Scoped {
@@ -58,9 +63,11 @@ impl Scoped {
         let mut offers = module_files(&gate, self.scope(), name).await?;
         offers.hidden = is_below_a_module(&gate, self.scope(), name).await?;
         let directory = name.places().directory;
-        offers.global.directory = has_below(&gate, Scope::Global, &directory).await?;
+        let Offers { files, .. } = &mut offers;
+        files.global.directory = has_below(&gate, Scope::Global, &directory).await?;
         if self.scope() != Scope::Global {
-            offers.own.directory = has_below(&gate, self.scope(), &directory).await?;
+            files.own.directory = has_below(&gate, self.scope(), &directory).await?;
+            files.pinned.directory = holds_below(&gate, self.scope(), &directory).await?;
         }
         Ok(offers)
     }
@@ -74,7 +81,7 @@ pub(crate) async fn is_below_a_module(
 ) -> Result<bool, StoreError> {
     for parent in name.parents() {
         let offers = module_files(gate, asking, &parent).await?;
-        if resolve_module(offers.own, offers.global).hides_what_is_below() {
+        if offers.files.resolve().hides_what_is_below() {
             return Ok(true);
         }
     }
@@ -96,12 +103,15 @@ pub(crate) async fn module_files(
         places.module.as_str().into(),
     ];
     let nothing = || Offer { package: None, module: None, directory: false };
-    let mut offers = Offers { own: nothing(), global: nothing(), hidden: false };
+    let files = cascade::Offers { own: nothing(), pinned: nothing(), global: nothing() };
+    let mut offers = Offers { files, hidden: false };
     for row in gate.all::<Row, 4>(FILES, values).await? {
-        let file = ModuleFile { version: count(row.version)?, hash: row.hash };
+        let (version, pinned) = (count(row.version)?, row.pinned);
+        let file = ModuleFile { version, hash: row.hash, pinned };
         let offer = match Scope::from_column(row.organization_id) {
-            Scope::Global => &mut offers.global,
-            Scope::Organization(_) => &mut offers.own,
+            _ if pinned => &mut offers.files.pinned,
+            Scope::Global => &mut offers.files.global,
+            Scope::Organization(_) => &mut offers.files.own,
         };
         match row.path == places.package {
             true => offer.package = Some(file),
@@ -115,4 +125,10 @@ async fn has_below(gate: &Gate<'_>, owner: Scope, directory: &str) -> Result<boo
     let (from, to) = prefix_range(&format!("{directory}/"));
     let values = [owner.column().into(), from.into(), to.into()];
     Ok(gate.one::<Owner, 3>(ANY_BELOW, values).await?.is_some())
+}
+
+async fn holds_below(gate: &Gate<'_>, owner: Scope, directory: &str) -> Result<bool, StoreError> {
+    let (from, to) = prefix_range(&format!("{directory}/"));
+    let values = [owner.column().into(), from.into(), to.into()];
+    Ok(gate.one::<Owner, 3>(ANY_PINNED_BELOW, values).await?.is_some())
 }

@@ -104,6 +104,17 @@ pub const STATEMENTS: &[(&str, &str)] = &[
             SELECT these.name FROM workflows AS these WHERE these.organization_id = $1 LIMIT $2)",
     ),
     (
+        "pinned_workflows",
+        "DELETE FROM pinned_workflows WHERE organization_id = $1 AND name IN (
+            SELECT these.name FROM pinned_workflows AS these WHERE these.organization_id = $1
+            LIMIT $2)",
+    ),
+    (
+        "file_pins",
+        "DELETE FROM file_pins WHERE organization_id = $1 AND path IN (
+            SELECT these.path FROM file_pins AS these WHERE these.organization_id = $1 LIMIT $2)",
+    ),
+    (
         "workspace_files",
         "DELETE FROM workspace_files WHERE organization_id = $1 AND path IN (
             SELECT these.path FROM workspace_files AS these WHERE these.organization_id = $1

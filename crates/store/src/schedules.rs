@@ -112,7 +112,12 @@ struct Name {
     name: String,
 }
 
+const GLOBAL_NAMES: &str = "SELECT name FROM workflows
+    WHERE organization_id = $1 AND scheduled AND name > $2 ORDER BY name LIMIT $3";
+/// Its own, and those in what it holds of Global.
 const NAMES: &str = "SELECT name FROM workflows
+    WHERE organization_id = $1 AND scheduled AND name > $2
+    UNION SELECT name FROM pinned_workflows
     WHERE organization_id = $1 AND scheduled AND name > $2 ORDER BY name LIMIT $3";
 const STATE: &str = "SELECT kept.own_enabled, kept.global_enabled, kept.plan,
     kept.last_at, kept.last_execution_id, kept.passed_over, kept.passed_at,
@@ -168,7 +173,10 @@ pub(crate) async fn names(
     limit: u32,
 ) -> Result<Vec<String>, StoreError> {
     let values = [owner.column().into(), after.into(), i64::from(limit).into()];
-    let rows = gate.all::<Name, 3>(NAMES, values).await?;
+    let rows = match owner {
+        Scope::Global => gate.all::<Name, 3>(GLOBAL_NAMES, values).await?,
+        Scope::Organization(_) => gate.all::<Name, 3>(NAMES, values).await?,
+    };
     Ok(rows.into_iter().map(|row| row.name).collect())
 }
 

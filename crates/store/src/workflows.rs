@@ -6,14 +6,14 @@ use crate::{
     gate::Gate,
     modules::{is_below_a_module, module_files},
     row::FromRow,
-    sides::{self, Sides},
 };
 use domain::{
     FilePath, Schedule, Scope,
     analysis::Workflow,
-    cascade::{Resolution, resolve, resolve_module},
+    cascade::{Form, Resolution},
     scope::Side,
 };
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// A workflow as one organization sees it.
@@ -27,6 +27,8 @@ pub struct WorkflowEntry {
     pub path: FilePath,
     /// Whether this is the organization's and Global has one of the same name.
     pub overrides: bool,
+    /// Whether it is in a file of Global that the organization holds at a version.
+    pub pinned: bool,
 }
 
 #[derive(FromRow)]
@@ -44,6 +46,7 @@ struct Row {
 #[derive(FromRow)]
 struct OwnedRow {
     organization_id: Uuid,
+    pinned: bool,
     #[row(nested)]
     workflow: Row,
 }
@@ -53,9 +56,15 @@ struct Taken {
     path: String,
 }
 
-const BY_NAME: &str = "SELECT organization_id, name, path, function, line, description, is_async,
-    parameters_json, options_json FROM workflows
-    WHERE organization_id IN ($1, $2) AND name = $3";
+const BY_NAME: &str = "SELECT organization_id, FALSE AS pinned, name, path, function, line,
+    description, is_async, parameters_json, options_json FROM workflows
+    WHERE organization_id IN ($1, $2) AND name = $3
+    UNION ALL SELECT organization_id, TRUE AS pinned, name, path, function, line, description,
+    is_async, parameters_json, options_json FROM pinned_workflows
+    WHERE organization_id = $1 AND name = $3";
+const PINNED_PAGE: &str = "SELECT name, path, function, line, description, is_async,
+    parameters_json, options_json FROM pinned_workflows
+    WHERE organization_id = $1 AND name > $2 ORDER BY name LIMIT $3";
 const PAGE: &str = "SELECT name, path, function, line, description, is_async, parameters_json,
     options_json FROM workflows WHERE organization_id = $1 AND name > $2 ORDER BY name LIMIT $3";
 const CLEAR: &str = "DELETE FROM workflows WHERE organization_id = $1 AND path = $2";
@@ -94,8 +103,8 @@ impl Scoped {
             let names = self.workflow_names(&after, limit).await?;
             let Some((last, _)) = names.last_key_value() else { return Ok(found) };
             after.clone_from(last);
-            for (own, global) in names.into_values() {
-                found.extend(choose(&self.gate(), self.scope(), own, global).await?);
+            for rows in names.into_values() {
+                found.extend(choose(&self.gate(), self.scope(), rows).await?);
                 if found.len() == limit as usize {
                     return Ok(found);
                 }
@@ -103,13 +112,27 @@ impl Scoped {
         }
     }
 
-    async fn workflow_names(&self, after: &str, limit: u32) -> Result<Sides<Row>, StoreError> {
-        let own = match self.scope() {
-            Scope::Global => Vec::new(),
-            organization => self.workflow_rows(organization, after, limit).await?,
-        };
+    async fn workflow_names(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<BTreeMap<String, Rows>, StoreError> {
+        let (mut own, mut pinned) = (Vec::new(), Vec::new());
+        if self.scope() != Scope::Global {
+            own = self.workflow_rows(self.scope(), after, limit).await?;
+            pinned = self.pinned_rows(after, limit).await?;
+        }
         let global = self.workflow_rows(Scope::Global, after, limit).await?;
-        let names = sides::pair(own, global, |row| &row.name);
+        let mut names: BTreeMap<String, Rows> = BTreeMap::new();
+        let mut put = |rows: Vec<Row>, place: fn(&mut Rows) -> &mut Option<Row>| {
+            for row in rows {
+                let slot = place(names.entry(row.name.clone()).or_default());
+                *slot = Some(row);
+            }
+        };
+        put(own, |rows| &mut rows.own);
+        put(pinned, |rows| &mut rows.pinned);
+        put(global, |rows| &mut rows.global);
         Ok(names.into_iter().take(limit as usize).collect())
     }
 
@@ -122,6 +145,11 @@ impl Scoped {
         let values = [owner.column().into(), after.into(), i64::from(limit).into()];
         self.gate().all(PAGE, values).await
     }
+
+    async fn pinned_rows(&self, after: &str, limit: u32) -> Result<Vec<Row>, StoreError> {
+        let values = [self.scope().column().into(), after.into(), i64::from(limit).into()];
+        self.gate().all(PINNED_PAGE, values).await
+    }
 }
 
 /// The workflow a name means for `asking`.
@@ -131,48 +159,60 @@ pub(crate) async fn find(
     name: &str,
 ) -> Result<Option<WorkflowEntry>, StoreError> {
     let scopes = [asking.column().into(), Scope::Global.column().into(), name.into()];
-    let (mut own, mut global) = (None, None);
+    let mut rows = Rows::default();
     for row in gate.all::<OwnedRow, 3>(BY_NAME, scopes).await? {
-        match Scope::from_column(row.organization_id) {
-            Scope::Global => global = Some(row.workflow),
-            Scope::Organization(_) => own = Some(row.workflow),
-        }
+        let place = match Scope::from_column(row.organization_id) {
+            _ if row.pinned => &mut rows.pinned,
+            Scope::Global => &mut rows.global,
+            Scope::Organization(_) => &mut rows.own,
+        };
+        *place = Some(row.workflow);
     }
-    choose(gate, asking, own, global).await
+    choose(gate, asking, rows).await
 }
 
-/// What a name means, from the rows that both scopes have for it. An own workflow overrides
-/// Global's also where it does so by overriding its very file.
+/// What both scopes have for one name.
+#[derive(Default)]
+struct Rows {
+    own: Option<Row>,
+    /// In a file of Global that the organization holds.
+    pinned: Option<Row>,
+    global: Option<Row>,
+}
+
+/// What a name means. An own workflow overrides Global's also where it does so by overriding its
+/// very file.
 async fn choose(
     gate: &Gate<'_>,
     asking: Scope,
-    own: Option<Row>,
-    global: Option<Row>,
+    rows: Rows,
 ) -> Result<Option<WorkflowEntry>, StoreError> {
-    let global_has_one = global.is_some();
-    let own = reachable(gate, asking, asking, own).await?;
-    let overrides = own.is_some() && global_has_one;
-    let global = match own {
-        Some(_) => None,
-        None => reachable(gate, asking, Scope::Global, global).await?,
-    };
-    resolve(own, global).map(|(side, row)| entry(row, side, overrides)).transpose()
+    let global_has_one = rows.global.is_some() || rows.pinned.is_some();
+    if let Some(row) = reachable(gate, asking, (Side::of(asking), false), rows.own).await? {
+        return entry(row, Side::of(asking), (global_has_one, false)).map(Some);
+    }
+    for (row, pinned) in [(rows.pinned, true), (rows.global, false)] {
+        if let Some(row) = reachable(gate, asking, (Side::Global, pinned), row).await? {
+            return entry(row, Side::Global, (false, pinned)).map(Some);
+        }
+    }
+    Ok(None)
 }
 
-/// The row of `owner`, if importing its module gets the very file it is in.
+/// The row, if importing its module gets the very file it is in: of this side, held or not.
 async fn reachable(
     gate: &Gate<'_>,
     asking: Scope,
-    owner: Scope,
+    (side, pinned): (Side, bool),
     row: Option<Row>,
 ) -> Result<Option<Row>, StoreError> {
     let Some(row) = row else { return Ok(None) };
     let Some(name) = parse_path(&row.path)?.module() else { return Ok(None) };
     let offers = module_files(gate, asking, &name).await?;
     let is_package = row.path == name.places().package;
-    let reachable = match resolve_module(offers.own, offers.global) {
-        Resolution::File { side, form, .. } => {
-            side == Side::of(owner) && (form == domain::cascade::Form::Package) == is_package
+    let reachable = match offers.files.resolve() {
+        Resolution::File { side: from, form, file } => {
+            (from, file.pinned) == (side, pinned) && (form == Form::Package) == is_package
         }
         Resolution::Namespace | Resolution::None => false,
     };
@@ -212,7 +252,11 @@ pub(crate) async fn replace(
     Ok(())
 }
 
-fn entry(row: Row, side: Side, overrides: bool) -> Result<WorkflowEntry, StoreError> {
+fn entry(
+    row: Row,
+    side: Side,
+    (overrides, pinned): (bool, bool),
+) -> Result<WorkflowEntry, StoreError> {
     let json = |e: serde_json::Error| StoreError::unreadable("workflow", e);
     let workflow = Workflow {
         name: row.name,
@@ -223,5 +267,5 @@ fn entry(row: Row, side: Side, overrides: bool) -> Result<WorkflowEntry, StoreEr
         parameters: serde_json::from_str(&row.parameters_json).map_err(json)?,
         options: serde_json::from_str(&row.options_json).map_err(json)?,
     };
-    Ok(WorkflowEntry { workflow, side, path: parse_path(&row.path)?, overrides })
+    Ok(WorkflowEntry { workflow, side, path: parse_path(&row.path)?, overrides, pinned })
 }

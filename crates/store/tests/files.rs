@@ -179,7 +179,7 @@ async fn offers_say_what_each_scope_has_for_a_name() {
     let offers = async |name: &str| {
         let name = domain::ModuleName::parse(name).unwrap();
         let offers = world.scoped(world.acme).module_offers(&name).await.unwrap();
-        let chosen = domain::cascade::explain(&name, &offers.own, &offers.global, offers.hidden);
+        let chosen = domain::cascade::explain(&name, &offers.files, offers.hidden);
         let chosen = chosen.into_iter().filter(|candidate| candidate.chosen);
         chosen.map(|candidate| (candidate.side, candidate.form, candidate.path)).collect::<Vec<_>>()
     };

@@ -22,7 +22,7 @@ use store::{NamedContent, StoreError};
 use utoipa::{IntoParams, ToSchema};
 
 /// Longest time one comparison looks for the shortest way.
-const AT_MOST: Duration = Duration::from_millis(500);
+const AT_MOST: Duration = Duration::from_secs(1);
 
 /// Which two.
 #[derive(Deserialize, IntoParams)]

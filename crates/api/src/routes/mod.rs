@@ -20,6 +20,7 @@ pub mod modules;
 pub mod organization_removal;
 pub mod organizations;
 pub mod overrides;
+pub mod pins;
 pub mod schedules;
 pub mod settings;
 pub mod setup;

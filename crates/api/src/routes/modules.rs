@@ -52,6 +52,8 @@ impl From<Form> for FormWord {
 #[schema(as = ModuleCandidate)]
 pub struct CandidateReply {
     scope: Side,
+    /// Whether the organization holds this version of Global's file.
+    pinned: bool,
     /// A directory for a namespace.
     path: String,
     form: FormWord,
@@ -72,6 +74,7 @@ impl From<Candidate<ModuleFile>> for CandidateReply {
         let (version, hash) = candidate.file.map(|file| (file.version, file.hash)).unzip();
         Self {
             scope: candidate.side,
+            pinned: candidate.pinned,
             path: candidate.path,
             form: candidate.form.into(),
             version,
@@ -107,7 +110,7 @@ pub async fn explain(
     let name = ModuleName::parse(&query.name)
         .map_err(|error| Problem::invalid("/name", error.to_string()))?;
     let offers = state.scoped(&signed).module_offers(&name).await?;
-    let candidates = candidates_of(&name, &offers.own, &offers.global, offers.hidden);
+    let candidates = candidates_of(&name, &offers.files, offers.hidden);
     let candidates: Vec<CandidateReply> = candidates.into_iter().map(Into::into).collect();
     let winner = candidates.iter().find(|candidate| candidate.chosen).cloned();
     Ok(Json(Explanation { name: query.name, winner, candidates }))

@@ -32,6 +32,8 @@ pub struct WorkflowReply {
     parameters: Value,
     /// Whether this is the organization's and Global has one of the same name.
     overrides: bool,
+    /// Whether it is in a file of Global that the organization holds at a version.
+    pinned: bool,
 }
 
 impl From<WorkflowEntry> for WorkflowReply {
@@ -44,6 +46,7 @@ impl From<WorkflowEntry> for WorkflowReply {
             description: entry.workflow.description,
             parameters: entry.workflow.parameters,
             overrides: entry.overrides,
+            pinned: entry.pinned,
         }
     }
 }

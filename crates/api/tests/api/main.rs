@@ -22,6 +22,7 @@ mod modules;
 mod openapi;
 mod organizations;
 mod overrides;
+mod pins;
 mod schedules;
 mod sdk;
 mod settings;

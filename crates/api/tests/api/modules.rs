@@ -10,7 +10,7 @@ async fn explain_names_the_winner_and_the_reason() {
     api.world.write(api.world.acme, "shared/halopsa.py", "x = 2\n").await;
     let viewer = api.sign_in("acme", "viewer").await;
     let own = json!({
-        "scope": "org", "path": "shared/halopsa.py", "form": "module", "version": 1,
+        "scope": "org", "pinned": false, "path": "shared/halopsa.py", "form": "module", "version": 1,
         "hash": "<hash>", "chosen": true, "reason": "the organization's own file wins",
     });
     let mut global = own.clone();

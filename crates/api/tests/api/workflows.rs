@@ -14,10 +14,12 @@ async fn workflows_cascade_by_name() {
     let greet = json!({
         "name": "greet", "scope": "org", "path": "mine.py", "function": "greet",
         "description": "Does greet.", "parameters": {"type": "object"}, "overrides": true,
+        "pinned": false,
     });
     let sum = json!({
         "name": "sum", "scope": "global", "path": "flows.py", "function": "sum",
         "description": "Does sum.", "parameters": {}, "overrides": false,
+        "pinned": false,
     });
     let list = ops.get("/api/workflows").await;
     let expected = json!({"items": [greet, sum], "next_cursor": null});

@@ -64,7 +64,9 @@ impl Stage {
         for parameter in &operation.parameters {
             let wanted = parameter.required
                 || parameter.name == "If-Match"
-                || (named && parameter.place == Place::Body);
+                || (named && parameter.place == Place::Body)
+                // Not an override: it has no other content but its own versions.
+                || (operation.id == "diffFile" && parameter.place == Place::Query);
             values.push(match make(operation, parameter) {
                 _ if !wanted => None,
                 Make::Plain(value) => Some(value),
@@ -129,7 +131,10 @@ impl Stage {
             // Not theirs to list: then a cursor of another list of theirs.
             (403, _) => self.users_cursor(owner).await,
             // Global has nothing above it.
-            (200, None) if operation.id == "listOverrides" && owner == Scope::Global => {
+            (200, None)
+                if ["listOverrides", "listPins"].contains(&operation.id.as_str())
+                    && owner == Scope::Global =>
+            {
                 self.users_cursor(owner).await
             }
             _ => panic!(

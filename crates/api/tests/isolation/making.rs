@@ -14,8 +14,8 @@ use reqwest::Method;
 use serde_json::json;
 use std::{sync::OnceLock, time::Duration};
 use store::{
-    Finished, NewApiKey, NewExecution, NewExecutionFile, NewUser, Precondition, PutConfig, Reason,
-    SetState, WriteFile,
+    Finished, NewApiKey, NewExecution, NewExecutionFile, NewUser, PinFile, Precondition, PutConfig,
+    Reason, SetState, WriteFile,
 };
 use testkit::{
     document::Draft,
@@ -39,6 +39,7 @@ impl Stage {
             }
             Thing::File => self.file(owner, n, Vec::new()).await,
             Thing::Override => self.overriding(owner, n).await,
+            Thing::Pin => self.pin(owner, n).await,
             Thing::Module => module(&self.file(owner, n, Vec::new()).await),
             Thing::Workflow => self.workflow(owner, n, json!({})).await,
             Thing::Scheduled => self.workflow(owner, n, json!({"schedule": "0 7 * * *"})).await,
@@ -63,7 +64,7 @@ impl Stage {
             }
             Thing::Email => email(n, NOBODY),
             Thing::IdempotencyKey => format!("k{n:05}{NOBODY}"),
-            Thing::File | Thing::Override => path(n, NOBODY),
+            Thing::File | Thing::Override | Thing::Pin => path(n, NOBODY),
             Thing::Module => module(&path(n, NOBODY)),
             Thing::ConfigKey => key(n, NOBODY),
             Thing::Workflow | Thing::Scheduled | Thing::Running => format!("w{n:05}{NOBODY}"),
@@ -82,6 +83,7 @@ impl Stage {
             Thing::Scheduled,
             Thing::ConfigKey,
             Thing::Override,
+            Thing::Pin,
         ];
         for thing in lists {
             for _ in 0..3 {
@@ -142,6 +144,21 @@ impl Stage {
         let path = self.file(Scope::Global, n, Vec::new()).await;
         if owner != Scope::Global {
             self.write(owner, &path, Vec::new()).await;
+        }
+        path
+    }
+
+    /// Global's file, which the owner holds at its first version.
+    async fn pin(&self, owner: Scope, n: u32) -> String {
+        let path = self.file(Scope::Global, n, Vec::new()).await;
+        if owner != Scope::Global {
+            let pin = PinFile {
+                path: FilePath::parse(&path).unwrap(),
+                version: 1,
+                workflows: Vec::new(),
+                now: NOW,
+            };
+            self.scoped(owner, self.mark(owner)).pin_file(pin).await.unwrap();
         }
         path
     }

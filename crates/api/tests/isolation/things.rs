@@ -16,6 +16,8 @@ pub enum Thing {
     File,
     /// A file that Global has too.
     Override,
+    /// A file of Global's that is held.
+    Pin,
     Module,
     ConfigKey,
     Workflow,
@@ -34,8 +36,8 @@ pub enum Thing {
 impl Thing {
     /// Whether everybody may read those of Global.
     pub fn is_shared(self) -> bool {
-        use Thing::{ConfigKey, File, Module, Override, Running, Scheduled, Workflow};
-        matches!(self, File | Override | Module | Workflow | Scheduled | Running | ConfigKey)
+        use Thing::{ConfigKey, File, Module, Override, Pin, Running, Scheduled, Workflow};
+        matches!(self, File | Override | Pin | Module | Workflow | Scheduled | Running | ConfigKey)
     }
 
     /// Whether it names an organization itself, which the provider's admins may see.
@@ -87,10 +89,10 @@ const TABLE: &[(&str, &str, Entry)] = &[
     ("/api/users", "/email", Is(Thing::Email)),
     ("/api/users", "/name", Text("A name")),
     ("/api/users", "/password", Text(crate::common::PASSWORD)),
-    ("/api/files/diff/", "path", Is(Thing::Override)),
-    ("/api/files/diff/", "from", Text("global")),
-    ("/api/files/diff/", "to", Text("own")),
+    ("/api/files/diff/", "from", Text("own@1")),
+    ("/api/files/diff/", "to", Text("own@2")),
     ("/api/overrides", "prefix", Is(Thing::Override)),
+    ("/api/pins", "prefix", Is(Thing::Pin)),
     ("/api/files/", "path", Is(Thing::File)),
     ("/api/files", "prefix", Is(Thing::File)),
     ("/api/files/", "/content", Text("bWFyaw==")),
@@ -114,6 +116,10 @@ const TABLE: &[(&str, &str, Entry)] = &[
 
 /// How `parameter` of `operation` gets its value.
 pub fn make(operation: &Operation, parameter: &Parameter) -> Make {
+    // Who holds a file names Global's, and who lets go names what they hold.
+    if operation.id == "unpinFile" && parameter.name == "path" {
+        return Make::Thing(Thing::Pin);
+    }
     let fits = |(path, name, _): &&(&str, &str, Entry)| {
         operation.path.starts_with(path) && *name == parameter.name
     };

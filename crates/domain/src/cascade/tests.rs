@@ -66,14 +66,44 @@ proptest! {
         }
     }
 
+    /// Somebody who holds files sees a Global in which each name that they hold is as it was.
     #[test]
-    fn explain_chooses_what_resolve_chooses(own in tree(), global in tree()) {
+    fn what_is_held_stands_where_global_s_would(
+        own in tree(), pinned in tree(), global in tree(),
+    ) {
         for text in NAMES {
             let name = ModuleName::parse(text).unwrap();
-            let (own, global) = (offer(&own, &name), offer(&global, &name));
-            let explained = explain(&name, &own, &global, false);
+            let offers = Offers {
+                own: offer(&own, &name),
+                pinned: offer(&pinned, &name),
+                global: offer(&global, &name),
+            };
+            let got = match offers.resolve() {
+                Resolution::File { side, form: Form::Package, file } => Some((Some((side, file)), "package")),
+                Resolution::File { side, file, .. } => Some((Some((side, file)), "module")),
+                Resolution::Namespace => Some((None, "namespace")),
+                Resolution::None => None,
+            };
+            let of_both = model(&own, &pinned, text).filter(|(file, _)| file.is_some());
+            let expected = of_both
+                .or_else(|| model(&Tree::new(), &global, text))
+                .or_else(|| model(&own, &pinned, text));
+            prop_assert_eq!(got, expected, "{}", text);
+        }
+    }
+
+    #[test]
+    fn explain_chooses_what_resolve_chooses(own in tree(), pinned in tree(), global in tree()) {
+        for text in NAMES {
+            let name = ModuleName::parse(text).unwrap();
+            let offers = Offers {
+                own: offer(&own, &name),
+                pinned: offer(&pinned, &name),
+                global: offer(&global, &name),
+            };
+            let explained = explain(&name, &offers, false);
             let chosen: Vec<_> = explained.iter().filter(|candidate| candidate.chosen).collect();
-            match resolve_module(own, global) {
+            match offers.resolve() {
                 Resolution::File { side, form, file } => {
                     prop_assert_eq!(chosen.len(), 1);
                     prop_assert_eq!((chosen[0].side, chosen[0].form, chosen[0].file), (side, form, Some(file)));
@@ -84,7 +114,7 @@ proptest! {
                 }
                 Resolution::None => prop_assert!(explained.is_empty()),
             }
-            let hidden = explain(&name, &own, &global, true);
+            let hidden = explain(&name, &offers, true);
             prop_assert!(hidden.iter().all(|candidate| !candidate.chosen));
             prop_assert_eq!(hidden.len(), explained.len());
         }
@@ -126,13 +156,23 @@ fn only_a_plain_module_hides_what_is_below() {
 
 /// Each candidate's scope, form, whether it is chosen, and why, of what two scopes offer.
 fn told(own: [bool; 3], global: [bool; 3]) -> Vec<(Side, Form, bool, &'static str)> {
+    told_with(own, [false; 3], global)
+}
+
+/// The same with what the organization holds of Global.
+fn told_with(
+    own: [bool; 3],
+    pinned: [bool; 3],
+    global: [bool; 3],
+) -> Vec<(Side, Form, bool, &'static str)> {
     let offer = |[package, module, directory]: [bool; 3]| Offer {
         package: package.then_some(1),
         module: module.then_some(2),
         directory,
     };
     let name = ModuleName::parse("a.b").unwrap();
-    let candidates = explain(&name, &offer(own), &offer(global), false);
+    let offers = Offers { own: offer(own), pinned: offer(pinned), global: offer(global) };
+    let candidates = explain(&name, &offers, false);
     candidates.into_iter().map(|it| (it.side, it.form, it.chosen, it.reason)).collect()
 }
 
@@ -156,6 +196,20 @@ fn each_candidate_is_told_why() {
     assert_eq!(
         told(DIRECTORY, PACKAGE),
         [(Own, Namespace, false, never), (Global, Package, true, inherited)]
+    );
+    let (holds, another) =
+        ("the organization holds this version", "the organization holds another version");
+    assert_eq!(
+        told_with(NONE, MODULE, PACKAGE),
+        [(Global, Module, true, holds), (Global, Package, false, another)]
+    );
+    assert_eq!(
+        told_with(MODULE, PACKAGE, NONE),
+        [(Own, Module, true, wins), (Global, Package, false, wins)]
+    );
+    assert_eq!(
+        told_with(NONE, DIRECTORY, MODULE),
+        [(Global, Namespace, false, never), (Global, Module, true, inherited)]
     );
     assert_eq!(
         told(DIRECTORY, DIRECTORY),

@@ -98,6 +98,16 @@ fn what_is_no_text_or_too_large_is_only_different() {
     assert_eq!(compare(&large, b"x", None), Comparison::TooLarge);
 }
 
+#[test]
+fn changes_all_over_a_long_text_are_found_one_by_one() {
+    let lines = |salt: u32| {
+        let line = |n: u32| if n % 7 == 0 { format!("x{n} = {salt}\n") } else { format!("y{n}\n") };
+        (0..5_000).map(line).collect::<String>()
+    };
+    let diff = text_diff(&lines(1), &lines(2));
+    assert_eq!((diff.added, diff.removed), (715, 715));
+}
+
 /// A deadline that has passed leaves a diff that is right, if not the shortest.
 #[test]
 fn after_the_deadline_the_rest_is_told_at_once() {

@@ -28,6 +28,11 @@ pub(super) type Directories<'a> = BTreeMap<&'a str, BTreeSet<String>>;
 pub(super) fn named<'a>(files: &[BundleFile], directories: &'a Directories<'_>) -> Vec<Named<'a>> {
     let by_path: HashMap<&str, usize> =
         files.iter().enumerate().map(|(number, file)| (file.path.as_str(), number)).collect();
+    let at = |path: String| by_path.get(path.as_str()).copied();
+    // What is held gives way to what the scope has of its own, in either form.
+    let gives_way = |number: usize, other: Option<usize>| {
+        files[number].pinned && other.is_some_and(|it| !files[it].pinned)
+    };
     let mut all = Vec::with_capacity(files.len() * 2 + directories.len() * 2);
     let mut add = |prefix, name: &str, kind, target| {
         all.push(Named { key: format!("{prefix}:{name}"), kind, target });
@@ -39,16 +44,20 @@ pub(super) fn named<'a>(files: &[BundleFile], directories: &'a Directories<'_>) 
         add('f', &file.path, EntryKind::File, Target::File(number));
         let stem = file.path.strip_suffix(".py");
         if let Some((stem, name)) = stem.and_then(|stem| Some((stem, module_name(stem)?)))
-            && !by_path.contains_key(format!("{stem}/__init__.py").as_str())
+            && at(format!("{stem}/__init__.py"))
+                .is_none_or(|package| gives_way(package, Some(number)))
         {
             add('m', &name, EntryKind::Module, Target::File(number));
         }
     }
     for &directory in directories.keys() {
         let Some(name) = module_name(directory) else { continue };
-        if let Some(&number) = by_path.get(format!("{directory}/__init__.py").as_str()) {
-            add('m', &name, EntryKind::Package, Target::File(number));
-        } else if !by_path.contains_key(format!("{directory}.py").as_str()) {
+        let module = at(format!("{directory}.py"));
+        if let Some(number) = at(format!("{directory}/__init__.py")) {
+            if !gives_way(number, module) {
+                add('m', &name, EntryKind::Package, Target::File(number));
+            }
+        } else if module.is_none() {
             add('m', &name, EntryKind::Namespace, Target::Directory(directory));
         }
     }

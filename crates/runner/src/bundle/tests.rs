@@ -19,6 +19,33 @@ fn bundle(files: &[BundleFile]) -> MemFile {
 }
 
 #[test]
+fn what_is_held_gives_way_to_what_is_the_scope_s_own() {
+    let pinned = |path: &str| BundleFile { pinned: true, version: 3, ..file(path, "held") };
+    let files = [
+        file("a.py", "own"),
+        pinned("a/__init__.py"),
+        pinned("b.py"),
+        file("b/__init__.py", "own"),
+        pinned("c.py"),
+        pinned("c/__init__.py"),
+        pinned("d.py"),
+    ];
+    let bundle = bundle(&files);
+    let table = Table::read(&bundle).unwrap();
+    let modules =
+        table.entries().filter(|entry| matches!(entry.key, "m:a" | "m:b" | "m:c" | "m:d"));
+    let told: Vec<_> =
+        modules.map(|entry| format!("{} {:?} {}", entry.key, entry.kind, entry.origin)).collect();
+    let expected = [
+        "m:a Module bifrost://acme/a.py",
+        "m:b Package bifrost://acme/b/__init__.py",
+        "m:c Package bifrost://global@3/c/__init__.py",
+        "m:d Module bifrost://global@3/d.py",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn names_by_python_s_order() {
     let files = [
         file("a.py", "module"),

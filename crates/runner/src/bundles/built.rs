@@ -124,11 +124,11 @@ impl Held {
     }
 }
 
-/// The files of the index with their contents; only what is not held already is asked for.
-async fn collect(
+/// The files of the index and those it holds, with their contents; only what is not held already is asked for.
+async fn collect<'a>(
     sources: &Sources,
     wanted: &Wanted<'_>,
-    index: &Index,
+    index: &'a Index,
     held: Option<&Held>,
 ) -> Result<Vec<BundleFile>, NoBundle> {
     let known: HashMap<_, _> = held
@@ -138,19 +138,27 @@ async fn collect(
         .map(|entry| ((entry.path, entry.hash), entry.data))
         .collect();
     let place = |file: &File| known.get(&(file.path.as_str(), file.hash)).copied();
-    let missing: Vec<&File> = index.files.iter().filter(|file| place(file).is_none()).collect();
-    let mut fetched = match missing.as_slice() {
+    let missing = |files: &'a [File]| -> Vec<&'a File> {
+        files.iter().filter(|file| place(file).is_none()).collect()
+    };
+    let mut fetched = match missing(&index.files).as_slice() {
         [] => HashMap::new(),
         some => sources.contents(wanted.access, wanted.owner, some).await?,
     };
-    let mut files = Vec::with_capacity(index.files.len());
-    for file in index.files.iter() {
+    // A scope that holds a file has none of its own there.
+    fetched.extend(match missing(&index.pinned).as_slice() {
+        [] => HashMap::new(),
+        some => sources.held_contents(wanted.access, some).await?,
+    });
+    let mut files = Vec::with_capacity(index.files.len() + index.pinned.len());
+    let own = index.files.iter().map(|file| (file, false));
+    for (file, pinned) in own.chain(index.pinned.iter().map(|file| (file, true))) {
         let content = match (place(file), held) {
             (Some((offset, length)), Some(held)) => held.file.read(offset, length)?,
             _ => fetched.remove(&file.path).ok_or_else(|| incomplete(&file.path))?,
         };
         let (path, version, hash) = (file.path.clone(), file.version, file.hash);
-        files.push(BundleFile { path, version, hash, content, pinned: false });
+        files.push(BundleFile { path, version, hash, content, pinned });
     }
     Ok(files)
 }

@@ -152,3 +152,33 @@ async fn a_bundle_that_was_let_go_comes_back_without_reading_its_files_again() {
     let (cold, warm) = (asked(&access).await, asked(&access).await);
     assert!(cold >= 20 && warm < 5, "{cold} statements, then {warm}");
 }
+
+#[tokio::test]
+async fn a_bundle_has_what_its_scope_holds_of_global() {
+    let world = World::new().await;
+    let bundles = bundles(&world, u64::MAX).await;
+    for text in ["X = 1", "X = 2"] {
+        world.write(Scope::Global, "x.py", text).await;
+    }
+    world.write(world.acme, "a.py", "A = 1").await;
+    let acme = world.scoped(world.acme);
+    let path = domain::FilePath::parse("x.py").unwrap();
+    let now = testkit::world::NOW;
+    let pin = store::PinFile { path: path.clone(), version: 1, workflows: Vec::new(), now };
+    acme.pin_file(pin).await.unwrap();
+    let generation = acme.file_index(world.acme).await.unwrap().generation;
+    let held = get(&bundles, world.acme, generation).await.unwrap();
+    assert_eq!(paths(&held), ["a.py", "x.py"]);
+    let table = Table::read(&held.file).unwrap();
+    let module = table.entries().find(|entry| entry.key == "m:x").unwrap();
+    let content = held.file.read(module.data.0, module.data.1).unwrap();
+    assert_eq!((module.origin, content.as_slice()), ("bifrost://global@1/x.py", &b"X = 1"[..]));
+    let global = get(&bundles, Scope::Global, 0).await.unwrap();
+    let table = Table::read(&global.file).unwrap();
+    let module = table.entries().find(|entry| entry.key == "m:x").unwrap();
+    let content = global.file.read(module.data.0, module.data.1).unwrap();
+    assert_eq!(content, b"X = 2", "Global's own is as it is");
+    assert!(acme.unpin_file(&path, now).await.unwrap());
+    let after = get(&bundles, world.acme, generation + 1).await.unwrap();
+    assert_eq!(paths(&after), ["a.py"]);
+}

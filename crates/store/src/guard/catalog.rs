@@ -10,6 +10,8 @@ pub const CATALOG: Catalog = Catalog {
         Table::new("workspace_files", Kind::Shared),
         Table::new("workspace_file_versions", Kind::Shared),
         Table::new("workflows", Kind::Shared),
+        Table::new("file_pins", Kind::Tenant),
+        Table::new("pinned_workflows", Kind::Tenant),
         Table::new("executions", Kind::Tenant),
         Table::new("execution_logs", Kind::Tenant),
         Table::new("execution_files", Kind::Tenant),

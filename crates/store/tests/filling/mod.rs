@@ -9,9 +9,12 @@ use domain::{
 use std::time::Duration;
 use store::{
     EnvironmentNews, Finished, NewApiKey, NewConsoleSession, NewExecution, NewExecutionFile,
-    NewRefreshToken, NewUser, Precondition, PutConfig, Reason, SetState, UpdateSettings,
+    NewRefreshToken, NewUser, PinFile, Precondition, PutConfig, Reason, SetState, UpdateSettings,
 };
-use testkit::{World, world::NOW};
+use testkit::{
+    World,
+    world::{NOW, workflow},
+};
 use uuid::Uuid;
 
 pub const CANARY: &str = "canary-7f3a";
@@ -32,6 +35,7 @@ pub async fn fill(world: &World, scope: Scope) {
     for number in 0..5 {
         world.write(scope, &format!("{CANARY}/{number}.py"), CANARY).await;
     }
+    hold(world, scope).await;
     world.write(scope, "requirements.txt", "idna\n").await;
     let hash = domain::content_hash(b"idna\n");
     let failed = EnvironmentNews::Failed(CANARY.to_owned());
@@ -129,4 +133,13 @@ pub async fn finish_one(world: &World) {
     let finished = Finished { outcome, modules: Vec::new(), logs, now: NOW };
     let claimed = world.store.scoped(&claims.claims[0].access);
     assert!(claimed.finish(&claims.claims[0], finished).await.unwrap().is_some());
+}
+
+/// A file of Global, with a workflow, that the organization holds.
+async fn hold(world: &World, scope: Scope) {
+    let held = vec![workflow("held")];
+    let written = world.write_with(Scope::Global, "held/flow.py", "1", held.clone()).await;
+    let (path, version) = (written.entry.path, written.entry.version);
+    let pin = PinFile { path, version, workflows: held, now: NOW };
+    world.scoped(scope).pin_file(pin).await.unwrap();
 }
