@@ -64,7 +64,11 @@ pub async fn write(
 }
 
 /// What the rule for files says of `order`.
-async fn admit(state: &ApiState, signed: &Signed, order: &Write) -> Result<Accepted, FilesError> {
+pub(crate) async fn admit(
+    state: &ApiState,
+    signed: &Signed,
+    order: &Write,
+) -> Result<Accepted, FilesError> {
     if order.message.as_ref().is_some_and(|message| message.chars().count() > 500) {
         return Err(FilesError::BadMessage);
     }

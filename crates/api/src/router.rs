@@ -5,9 +5,9 @@ use crate::{
     problem::Problem,
     routes::{
         acting, api_keys, audit, auth, config, console_session, environment, execution_files,
-        execution_logs, executions, file_diff, file_versions, files, health, isolation, me,
-        modules, organization_removal, organizations, overrides, pins, schedules, settings, setup,
-        users, workflow_options, workflow_state, workflows,
+        execution_logs, executions, explaining, file_diff, file_versions, files, health, isolation,
+        me, modules, organization_removal, organizations, overrides, pins, rebasing, schedules,
+        settings, setup, users, workflow_options, workflow_state, workflows,
     },
     state::{ApiState, Vitals},
 };
@@ -94,7 +94,12 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(file_versions::list))
         .routes(routes!(file_versions::restore))
         .routes(routes!(file_diff::get))
+        .routes(routes!(explaining::file))
+        .routes(routes!(explaining::workflow))
+        .routes(routes!(explaining::execution))
         .routes(routes!(overrides::list))
+        .routes(routes!(rebasing::propose, rebasing::apply).layer(large))
+        .routes(routes!(rebasing::revert))
         .routes(routes!(pins::list))
         .routes(routes!(pins::pin, pins::unpin))
         .routes(routes!(config::list))

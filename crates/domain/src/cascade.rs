@@ -200,5 +200,51 @@ fn judge<T>(mut candidate: Candidate<T>, resolution: &Resolution<T>, holds: bool
     candidate
 }
 
+/// What an organization sees of one path, in the order in which it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathOffers<T> {
+    /// The organization's own.
+    pub own: Option<T>,
+    /// Global's at the version that the organization holds.
+    pub pinned: Option<T>,
+    /// Global's as it is.
+    pub global: Option<T>,
+}
+
+/// A content that a path could have, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathCandidate<T> {
+    /// Whose.
+    pub side: Side,
+    /// Whether the organization holds this version of Global's file.
+    pub pinned: bool,
+    /// The file.
+    pub file: T,
+    /// Whether a read gets this one.
+    pub chosen: bool,
+    /// A sentence for people.
+    pub reason: &'static str,
+}
+
+/// All candidates for one path in the order in which they are asked; the first is the chosen one.
+pub fn explain_path<T>(offers: PathOffers<T>) -> Vec<PathCandidate<T>> {
+    let PathOffers { own, pinned, global } = offers;
+    let (has_own, holds) = (own.is_some(), pinned.is_some());
+    let candidate = |side, pinned, chosen, reason| {
+        move |file| PathCandidate { side, pinned, file, chosen, reason }
+    };
+    let wins = "the organization's own file wins";
+    let of_pin = if has_own { wins } else { "the organization holds this version" };
+    let of_global = match (has_own, holds) {
+        (true, _) => wins,
+        (false, true) => "the organization holds another version",
+        (false, false) => "the organization has no file of this name",
+    };
+    let own = own.map(candidate(Side::Own, false, true, wins));
+    let pinned = pinned.map(candidate(Side::Global, true, !has_own, of_pin));
+    let global = global.map(candidate(Side::Global, false, !has_own && !holds, of_global));
+    [own, pinned, global].into_iter().flatten().collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -294,7 +294,7 @@ impl Story {
         let listed = scoped.overrides(list).await.unwrap();
         let listed: Vec<_> = listed.iter().map(|it| (it.path.as_str(), it.drift())).collect();
         let (it, mut expected) = (&self.model.tenants[tenant], Vec::new());
-        for (path, _) in &it.files {
+        for path in it.files.keys() {
             let both = current(&it.files, path).zip(current(&self.model.global, path));
             if let Some((_, (_, global))) = both {
                 let drift = it.bases[path].as_ref() != Some(&global);

@@ -6,7 +6,7 @@ use crate::{
     environment_locks,
     files::{ONE, Row, count, parse_path, prefix_range},
     gate::Gate,
-    pins,
+    pins, rebasing,
     row::FromRow,
     schedule_checks, workflows,
 };
@@ -147,6 +147,15 @@ type Tenant<'a> = Gate<'a>;
 impl Scoped {
     /// Writes a file into the asking scope. The same content again is no new version.
     pub async fn write_file(&self, write: WriteFile<'_>) -> Result<Written, WriteFileError> {
+        self.write_upon(write, None).await
+    }
+
+    /// As [`Scoped::write_file`]; `rebased` is the base that the override has from now on.
+    pub(crate) async fn write_upon(
+        &self,
+        write: WriteFile<'_>,
+        rebased: Option<Shadowed>,
+    ) -> Result<Written, WriteFileError> {
         let hash = content_hash(write.content);
         let transaction = self.write().await?;
         let gate = transaction.tenant(self.scope());
@@ -160,7 +169,7 @@ impl Scoped {
             _ => {}
         }
         if let Some(row) = current.filter(|row| row.hash == hash) {
-            drop(transaction);
+            self.keep_base(transaction, &write, rebased).await?;
             let shadows = self.shadowed(write.path.as_str()).await?;
             let entry = row.entry(Side::of(self.scope()), shadows.is_some())?;
             return Ok(Written { entry, created: false, shadows });
@@ -177,12 +186,18 @@ impl Scoped {
         let version = self.append_version(&gate, &write, &hash).await?;
         self.upsert(&gate, &write, (&hash, version), base).await?;
         workflows::replace(&gate, self.scope(), &write.path, &write.workflows).await?;
+        if let Some(base) = &rebased {
+            rebasing::set_base(&gate, self.scope(), &write.path, base).await?;
+        }
         if requirements::is_requirements(&write.path) {
             environment_locks::want(&gate, self.scope(), &hash, count(version)?, write.now).await?;
         }
         let mut detail = json!({ "version": version, "hash": hash, "source": write.source });
         if let Some((version, _)) = unpinned {
             detail["unpinned"] = version.into();
+        }
+        if let Some(base) = rebased {
+            detail["base"] = base.version.into();
         }
         let event = Event::done("file.write", write.path.as_str()).with(detail);
         transaction.audit(self.scope(), self.access().actor(), event, write.now).await?;
@@ -192,6 +207,22 @@ impl Scoped {
         let shadows = self.shadowed(write.path.as_str()).await?;
         let entry = self.entry_of(&write, hash, version, shadows.is_some())?;
         Ok(Written { entry, created: at.is_none(), shadows })
+    }
+
+    /// What is left of a write that changes no content: an override that is like its new base.
+    async fn keep_base(
+        &self,
+        transaction: Write<'_>,
+        write: &WriteFile<'_>,
+        rebased: Option<Shadowed>,
+    ) -> Result<(), StoreError> {
+        let Some(base) = rebased else { return Ok(()) };
+        let gate = transaction.tenant(self.scope());
+        rebasing::set_base(&gate, self.scope(), &write.path, &base).await?;
+        let event =
+            Event::done("file.rebase", write.path.as_str()).with(json!({ "base": base.version }));
+        transaction.audit(self.scope(), self.access().actor(), event, write.now).await?;
+        transaction.commit().await
     }
 
     /// Deletes a file of the asking scope; its versions stay.

@@ -22,6 +22,7 @@ mod error;
 mod execution_files;
 mod execution_logs;
 mod executions;
+mod explaining;
 mod file_contents;
 mod file_index;
 mod file_versions;
@@ -43,6 +44,7 @@ mod pins;
 mod postgres;
 mod purge;
 mod queue;
+mod rebasing;
 mod refresh_tokens;
 mod retention;
 mod row;
@@ -76,6 +78,7 @@ pub use error::StoreError;
 pub use execution_files::{ExecutionFile, MAX_EXECUTION_FILE, NewExecutionFile};
 pub use execution_logs::NumberedLine;
 pub use executions::{Execution, ExecutionSummary, ListExecutions};
+pub use explaining::ModuleNow;
 pub use file_contents::NamedContent;
 pub use file_index::{FileIndex, IndexedFile};
 pub use file_versions::FileVersion;
@@ -102,6 +105,7 @@ pub use purge::{PurgeError, STATEMENTS as PURGE_STATEMENTS};
 pub use queue::{
     Back, Beat, Claim, Claimed, ClaimedEntry, Ended, Finished, JobRefusal, Lease, Refused, Rescued,
 };
+pub use rebasing::{RebaseError, RevertError};
 pub use refresh_tokens::{NewRefreshToken, RotateError, Rotation};
 pub use retention::{Bite, Removed};
 pub use schedule_starts::{ScheduleTick, TickOutcome};
@@ -113,4 +117,4 @@ pub use users::{ChangeUserError, CreateUserError, Credentials, NewUser, User, Us
 pub use workflow_state::{
     MAX_STATE_KEY, MAX_STATE_KEYS, MAX_STATE_VALUE, SetState, SetStateError, StateEntry,
 };
-pub use workflows::WorkflowEntry;
+pub use workflows::{WorkflowCandidate, WorkflowEntry};

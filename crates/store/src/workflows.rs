@@ -158,6 +158,54 @@ pub(crate) async fn find(
     asking: Scope,
     name: &str,
 ) -> Result<Option<WorkflowEntry>, StoreError> {
+    let rows = rows_of(gate, asking, name).await?;
+    choose(gate, asking, rows).await
+}
+
+/// A workflow of some name, and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkflowCandidate {
+    /// The workflow.
+    pub entry: WorkflowEntry,
+    /// Whether the name means this one.
+    pub chosen: bool,
+    /// A sentence for people.
+    pub reason: &'static str,
+}
+
+/// Every workflow of a name in the order in which they are asked.
+pub(crate) async fn candidates(
+    gate: &Gate<'_>,
+    asking: Scope,
+    name: &str,
+) -> Result<Vec<WorkflowCandidate>, StoreError> {
+    let rows = rows_of(gate, asking, name).await?;
+    let global_has_one = rows.global.is_some() || rows.pinned.is_some();
+    let own = rows.own.map(|row| (row, Side::Own, false));
+    let pinned = rows.pinned.map(|row| (row, Side::Global, true));
+    let global = rows.global.map(|row| (row, Side::Global, false));
+    let (mut found, mut winner) = (Vec::new(), None);
+    for (row, side, pinned) in [own, pinned, global].into_iter().flatten() {
+        let reachable = is_reachable(gate, asking, (side, pinned), &row).await?;
+        let (chosen, reason) = match (reachable, winner) {
+            (false, _) => (false, "its file is hidden: an import of its module gets another file"),
+            (true, Some((Side::Own, _))) => (false, "the organization's own workflow wins"),
+            (true, Some(_)) => (false, "the organization holds a version that has it"),
+            (true, None) if side == Side::Own => (true, "the organization's own workflow wins"),
+            (true, None) if pinned => (true, "the organization holds this version of its file"),
+            (true, None) => (true, "the organization has no workflow of this name"),
+        };
+        if chosen {
+            winner = Some((side, pinned));
+        }
+        let overrides = side == Side::Own && global_has_one;
+        let entry = entry(row, side, (overrides, pinned))?;
+        found.push(WorkflowCandidate { entry, chosen, reason });
+    }
+    Ok(found)
+}
+
+async fn rows_of(gate: &Gate<'_>, asking: Scope, name: &str) -> Result<Rows, StoreError> {
     let scopes = [asking.column().into(), Scope::Global.column().into(), name.into()];
     let mut rows = Rows::default();
     for row in gate.all::<OwnedRow, 3>(BY_NAME, scopes).await? {
@@ -168,7 +216,7 @@ pub(crate) async fn find(
         };
         *place = Some(row.workflow);
     }
-    choose(gate, asking, rows).await
+    Ok(rows)
 }
 
 /// What both scopes have for one name.
@@ -199,25 +247,34 @@ async fn choose(
     Ok(None)
 }
 
-/// The row, if importing its module gets the very file it is in: of this side, held or not.
+/// The row, if it is reachable.
 async fn reachable(
     gate: &Gate<'_>,
     asking: Scope,
-    (side, pinned): (Side, bool),
+    place: (Side, bool),
     row: Option<Row>,
 ) -> Result<Option<Row>, StoreError> {
     let Some(row) = row else { return Ok(None) };
-    let Some(name) = parse_path(&row.path)?.module() else { return Ok(None) };
+    Ok(is_reachable(gate, asking, place, &row).await?.then_some(row))
+}
+
+/// Whether importing the row's module gets the very file it is in: of this side, held or not.
+async fn is_reachable(
+    gate: &Gate<'_>,
+    asking: Scope,
+    place: (Side, bool),
+    row: &Row,
+) -> Result<bool, StoreError> {
+    let Some(name) = parse_path(&row.path)?.module() else { return Ok(false) };
     let offers = module_files(gate, asking, &name).await?;
     let is_package = row.path == name.places().package;
     let reachable = match offers.files.resolve() {
-        Resolution::File { side: from, form, file } => {
-            (from, file.pinned) == (side, pinned) && (form == Form::Package) == is_package
+        Resolution::File { side, form, file } => {
+            (side, file.pinned) == place && (form == Form::Package) == is_package
         }
         Resolution::Namespace | Resolution::None => false,
     };
-    let reachable = reachable && !is_below_a_module(gate, asking, &name).await?;
-    Ok(reachable.then_some(row))
+    Ok(reachable && !is_below_a_module(gate, asking, &name).await?)
 }
 
 /// Puts the workflows of a file in the place of those it had.

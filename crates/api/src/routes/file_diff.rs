@@ -133,8 +133,8 @@ pub(crate) fn diff(path: &FilePath, from: NamedContent, to: NamedContent) -> Dif
     let (old, new) = (label(&from), label(&to));
     let mut reply = DiffReply {
         path: path.as_str().to_owned(),
-        from: side(&from),
-        to: side(&to),
+        from: SideReply::from(&from),
+        to: SideReply::from(&to),
         unified: String::new(),
         hunks: Vec::new(),
         added: 0,
@@ -163,7 +163,9 @@ fn word(side: Side) -> &'static str {
     }
 }
 
-fn side(it: &NamedContent) -> SideReply {
-    let (scope, version, size) = (it.side, it.version, it.content.len() as u64);
-    SideReply { scope, version, hash: it.hash.clone(), size }
+impl From<&NamedContent> for SideReply {
+    fn from(it: &NamedContent) -> Self {
+        let (scope, version, size) = (it.side, it.version, it.content.len() as u64);
+        Self { scope, version, hash: it.hash.clone(), size }
+    }
 }

@@ -91,6 +91,7 @@ const TABLE: &[(&str, &str, Entry)] = &[
     ("/api/users", "/password", Text(crate::common::PASSWORD)),
     ("/api/files/diff/", "from", Text("own@1")),
     ("/api/files/diff/", "to", Text("own@2")),
+    ("/api/files/rebase/", "path", Is(Thing::Override)),
     ("/api/overrides", "prefix", Is(Thing::Override)),
     ("/api/pins", "prefix", Is(Thing::Pin)),
     ("/api/files/", "path", Is(Thing::File)),

@@ -216,3 +216,20 @@ fn each_candidate_is_told_why() {
         [(Own, Namespace, true, spread), (Global, Namespace, true, spread)]
     );
 }
+
+#[test]
+fn a_path_has_what_is_asked_first() {
+    for (own, pinned, global) in (0..8).map(|bits| (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0)) {
+        let offers = PathOffers {
+            own: own.then_some(1),
+            pinned: pinned.then_some(2),
+            global: global.then_some(3),
+        };
+        let expected = resolve(offers.own, offers.pinned.or(offers.global));
+        let explained = explain_path(offers);
+        assert_eq!(explained.len(), usize::from(own) + usize::from(pinned) + usize::from(global));
+        let chosen: Vec<_> = explained.iter().filter(|it| it.chosen).collect();
+        assert_eq!(chosen.first().map(|it| (it.side, it.file)), expected);
+        assert!(chosen.len() <= 1 && explained.iter().all(|it| it.pinned == (it.file == 2)));
+    }
+}
