@@ -147,7 +147,7 @@ type Tenant<'a> = Gate<'a>;
 impl Scoped {
     /// Writes a file into the asking scope. The same content again is no new version.
     pub async fn write_file(&self, write: WriteFile<'_>) -> Result<Written, WriteFileError> {
-        self.write_upon(write, None).await
+        Box::pin(self.write_upon(write, None)).await
     }
 
     /// As [`Scoped::write_file`]; `rebased` is the base that the override has from now on.

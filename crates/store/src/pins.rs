@@ -164,6 +164,10 @@ impl Scoped {
     /// Holds a file of Global at a version, from the next run on. The same version again changes
     /// nothing.
     pub async fn pin_file(&self, pin: PinFile) -> Result<PinEntry, PinError> {
+        Box::pin(self.hold(pin)).await
+    }
+
+    async fn hold(&self, pin: PinFile) -> Result<PinEntry, PinError> {
         let owner = self.scope();
         if owner == Scope::Global {
             return Err(PinError::OfGlobal);
