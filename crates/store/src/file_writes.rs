@@ -1,4 +1,4 @@
-//! Writing and deleting files: a version, the workflows in it and a new generation, or nothing.
+//! Writing files: a version, the workflows in it and a new generation, or nothing.
 
 use crate::{
     FileEntry, Scoped, Shadowed, StoreError,
@@ -91,26 +91,6 @@ pub enum WriteFileError {
     Store(#[from] StoreError),
 }
 
-/// Why a file was not deleted.
-#[derive(Debug, thiserror::Error)]
-pub enum DeleteFileError {
-    /// There is none in the asking scope.
-    #[error("no such file")]
-    NotThere,
-    /// The writer did not say which version they know.
-    #[error("say which version you know")]
-    PreconditionRequired,
-    /// Somebody else was faster.
-    #[error("the file is at version {current} now")]
-    Stale {
-        /// Its version.
-        current: u32,
-    },
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 #[derive(FromRow)]
 struct LastVersion {
     version: Option<i64>,
@@ -127,7 +107,7 @@ const SAME_FOLDED: &str = "SELECT path FROM workspace_files
     WHERE organization_id = $1 AND folded = $2 AND path <> $3";
 const ANY_BELOW: &str = "SELECT path FROM workspace_files
     WHERE organization_id = $1 AND path >= $2 AND path < $3 LIMIT 1";
-const INSERT_VERSION: &str = "INSERT INTO workspace_file_versions
+pub(crate) const INSERT_VERSION: &str = "INSERT INTO workspace_file_versions
     (organization_id, path, version, hash, size, content, message, source, author, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 /// What it began from stays what it was.
@@ -139,7 +119,6 @@ const UPSERT: &str = "INSERT INTO workspace_files
         version = excluded.version, hash = excluded.hash, size = excluded.size,
         source = excluded.source, updated_by = excluded.updated_by,
         updated_at = excluded.updated_at";
-const DELETE: &str = "DELETE FROM workspace_files WHERE organization_id = $1 AND path = $2";
 const NEXT_GENERATION: &str = "UPDATE organizations SET generation = generation + 1 WHERE id = $1";
 
 type Tenant<'a> = Gate<'a>;
@@ -225,52 +204,9 @@ impl Scoped {
         transaction.commit().await
     }
 
-    /// Deletes a file of the asking scope; its versions stay.
-    pub async fn delete_file(
-        &self,
-        path: &FilePath,
-        precondition: Precondition,
-        now: Timestamp,
-    ) -> Result<(), DeleteFileError> {
-        let transaction = self.write().await?;
-        let gate = transaction.tenant(self.scope());
-        let current = self.current(&gate, path).await?.ok_or(DeleteFileError::NotThere)?;
-        let at = count(current.version)?;
-        match precondition {
-            Precondition::None => return Err(DeleteFileError::PreconditionRequired),
-            Precondition::Version(known) if known != at => {
-                return Err(DeleteFileError::Stale { current: at });
-            }
-            _ => {}
-        }
-        gate.run_with_next(DELETE, [self.scope().column().into(), path.as_str().into()]).await?;
-        let values = [
-            self.scope().column().into(),
-            path.as_str().into(),
-            (current.version + 1).into(),
-            None::<String>.into(),
-            0i64.into(),
-            None::<Vec<u8>>.into(),
-            None::<String>.into(),
-            "delete".into(),
-            self.access().actor().label().into(),
-            now.0.into(),
-        ];
-        gate.run_with_next(INSERT_VERSION, values).await?;
-        if requirements::is_requirements(path) {
-            environment_locks::unwant(&gate, self.scope()).await?;
-        }
-        let event = Event::done("file.delete", path.as_str())
-            .with(json!({ "version": current.version + 1 }));
-        transaction.audit(self.scope(), self.access().actor(), event, now).await?;
-        self.look_at_schedules(&gate, path, false, now).await?;
-        raise_generation(transaction, self.scope()).await?;
-        Ok(())
-    }
-
     /// Any module may hide a workflow or show it again, so it is no matter whose file this is; and
     /// what Global shows or hides concerns organizations that have nothing of their own to say.
-    async fn look_at_schedules(
+    pub(crate) async fn look_at_schedules(
         &self,
         gate: &Tenant<'_>,
         path: &FilePath,
@@ -286,7 +222,11 @@ impl Scoped {
         }
     }
 
-    async fn current(&self, gate: &Tenant<'_>, path: &FilePath) -> Result<Option<Row>, StoreError> {
+    pub(crate) async fn current(
+        &self,
+        gate: &Tenant<'_>,
+        path: &FilePath,
+    ) -> Result<Option<Row>, StoreError> {
         gate.one(ONE, [self.scope().column().into(), path.as_str().into()]).await
     }
 

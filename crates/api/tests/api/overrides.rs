@@ -117,7 +117,9 @@ async fn what_cannot_be_compared_is_said() {
 async fn large_files_are_compared_in_time() {
     let api = Api::new().await;
     let lines = |salt: u32| {
-        let line = |n: u32| if n % 7 == 0 { format!("x{n} = {salt}\n") } else { format!("y{n}\n") };
+        let line = |n: u32| {
+            if n.is_multiple_of(7) { format!("x{n} = {salt}\n") } else { format!("y{n}\n") }
+        };
         (0..5_000).map(line).collect::<String>()
     };
     api.world.write(Scope::Global, "big.py", &lines(1)).await;

@@ -101,7 +101,9 @@ fn what_is_no_text_or_too_large_is_only_different() {
 #[test]
 fn changes_all_over_a_long_text_are_found_one_by_one() {
     let lines = |salt: u32| {
-        let line = |n: u32| if n % 7 == 0 { format!("x{n} = {salt}\n") } else { format!("y{n}\n") };
+        let line = |n: u32| {
+            if n.is_multiple_of(7) { format!("x{n} = {salt}\n") } else { format!("y{n}\n") }
+        };
         (0..5_000).map(line).collect::<String>()
     };
     let diff = text_diff(&lines(1), &lines(2));

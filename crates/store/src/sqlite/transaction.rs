@@ -35,7 +35,7 @@ type Turn = OwnedMutexGuard<Option<Instant>>;
 /// A transaction, with the right to write for as long as it is held if it writes.
 pub(crate) struct Transaction {
     /// Nothing while a statement runs elsewhere. Where nobody waits for that one any more, it stays so.
-    held: Slot<Option<Held>>,
+    held: Slot<Option<Box<Held>>>,
     pace: Pace,
     /// Changes of the connection before it.
     before: u64,
@@ -80,7 +80,8 @@ impl Transaction {
 
     fn of(lent: Lent, turn: Option<Turn>, pace: Pace) -> Result<Self, StoreError> {
         let before = lent.wire()?.connection.total_changes();
-        Ok(Self { held: Slot::new(Some(Held { lent, _turn: turn })), pace, before })
+        let held = Some(Box::new(Held { lent, _turn: turn }));
+        Ok(Self { held: Slot::new(held), pace, before })
     }
 
     pub(crate) async fn run(&self, statement: Checked) -> Result<u64, StoreError> {
@@ -110,7 +111,7 @@ impl Transaction {
         if unchanged { commit() } else { aside(commit).await? }
     }
 
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Box<Held>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
