@@ -26,6 +26,7 @@ test: servers uv ## Everything that has to hold, in minutes
 	$(MAKE) --no-print-directory test-postgres
 	$(PYTHON) -m unittest discover -s python/tests -t python
 	BIFROST=target/debug/bifrost $(PYTHON) docs/check_commands.py
+	BIFROST=target/debug/bifrost $(PYTHON) docs/check_commands.py docs/overrides.md
 	BIFROST=target/debug/bifrost $(PYTHON) docs/check_commands.py docs/moving.md
 	$(MAKE) --no-print-directory deploy-check
 	$(MAKE) --no-print-directory fuzz
